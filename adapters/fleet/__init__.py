@@ -1,0 +1,3 @@
+"""Where targets come from."""
+
+from __future__ import annotations

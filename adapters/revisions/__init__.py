@@ -1,0 +1,3 @@
+"""Where bundles come from."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""The slipway command."""
+
+from __future__ import annotations

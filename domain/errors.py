@@ -1,0 +1,212 @@
+"""One family of errors that say whose fault it is: the caller's, the host's or the world's. A bug raises its own kind.
+
+The docstring of a class is its default message. Caller errors carry the AWS exception name as `code`.
+"""
+
+from __future__ import annotations
+
+
+class SlipwayError(Exception):
+    """Something Slipway knows about went wrong."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or type(self).__name__).strip().splitlines()[0])
+
+    @property
+    def message(self) -> str:
+        """The text for a person."""
+        return str(self.args[0])
+
+
+class CallerError(SlipwayError):
+    """The request cannot be carried out as it stands."""
+
+    code = "InvalidInputException"
+
+
+class WorldError(SlipwayError):
+    """Something outside did not answer as it should; trying again may help."""
+
+
+class Conflict(WorldError):
+    """The record changed under every attempt to write it."""
+
+
+class IllegalMove(SlipwayError):
+    """A status may not change this way."""
+
+
+class HostError(SlipwayError):
+    """A step on the host failed.
+
+    `code` is one of the lifecycle error codes of the API (`ScriptMissing`, `ScriptFailed`, `UnknownError` …).
+    """
+
+    code = "UnknownError"
+
+
+class InvalidAppSpec(HostError):
+    """The AppSpec file is not valid."""
+
+
+class BundleError(HostError):
+    """The bundle cannot be fetched or unpacked."""
+
+
+class InstallError(HostError):
+    """The revision cannot be installed."""
+
+
+class ApplicationDoesNotExist(CallerError):
+    """No application has this name."""
+
+    code = "ApplicationDoesNotExistException"
+
+
+class ApplicationAlreadyExists(CallerError):
+    """An application with this name exists already."""
+
+    code = "ApplicationAlreadyExistsException"
+
+
+class ApplicationNameRequired(CallerError):
+    """An application name is needed."""
+
+    code = "ApplicationNameRequiredException"
+
+
+class InvalidApplicationName(CallerError):
+    """The application name must be 1 to 100 characters of A-Z a-z 0-9 + = , . @ _ -."""
+
+    code = "InvalidApplicationNameException"
+
+
+class DeploymentGroupDoesNotExist(CallerError):
+    """No deployment group has this name in the application."""
+
+    code = "DeploymentGroupDoesNotExistException"
+
+
+class DeploymentGroupAlreadyExists(CallerError):
+    """A deployment group with this name exists already in the application."""
+
+    code = "DeploymentGroupAlreadyExistsException"
+
+
+class DeploymentGroupNameRequired(CallerError):
+    """A deployment group name is needed."""
+
+    code = "DeploymentGroupNameRequiredException"
+
+
+class InvalidDeploymentGroupName(CallerError):
+    """The deployment group name must be 1 to 100 characters of A-Z a-z 0-9 + = , . @ _ -."""
+
+    code = "InvalidDeploymentGroupNameException"
+
+
+class DeploymentConfigDoesNotExist(CallerError):
+    """No deployment configuration has this name."""
+
+    code = "DeploymentConfigDoesNotExistException"
+
+
+class DeploymentConfigAlreadyExists(CallerError):
+    """A deployment configuration with this name exists already."""
+
+    code = "DeploymentConfigAlreadyExistsException"
+
+
+class InvalidDeploymentConfigName(CallerError):
+    """The deployment configuration name must be 1 to 100 of A-Z a-z 0-9 + = , . @ _ - and not begin CodeDeployDefault."""
+
+    code = "InvalidDeploymentConfigNameException"
+
+
+class InvalidMinimumHealthyHostValue(CallerError):
+    """The minimum healthy hosts must be HOST_COUNT 0 or more, or FLEET_PERCENT 0 to 99."""
+
+    code = "InvalidMinimumHealthyHostValueException"
+
+
+class DeploymentDoesNotExist(CallerError):
+    """No deployment has this id."""
+
+    code = "DeploymentDoesNotExistException"
+
+
+class DeploymentAlreadyCompleted(CallerError):
+    """The deployment has ended already."""
+
+    code = "DeploymentAlreadyCompletedException"
+
+
+class DeploymentLimitExceeded(CallerError):
+    """The deployment group has a deployment running already."""
+
+    code = "DeploymentLimitExceededException"
+
+    def __init__(self, message: str | None = None, *, running: str | None = None) -> None:
+        super().__init__(message)
+        self.running = running
+        """The id of the deployment that is in the way, where one is."""
+
+
+class DeploymentTargetDoesNotExist(CallerError):
+    """The deployment has no target with this id."""
+
+    code = "DeploymentTargetDoesNotExistException"
+
+
+class DescriptionTooLong(CallerError):
+    """A description may have at most 256 characters."""
+
+    code = "DescriptionTooLongException"
+
+
+class RevisionRequired(CallerError):
+    """A revision is needed."""
+
+    code = "RevisionRequiredException"
+
+
+class InvalidRevision(CallerError):
+    """The revision is not one that servers can install."""
+
+    code = "InvalidRevisionException"
+
+
+class InvalidFileExistsBehavior(CallerError):
+    """The file-exists behaviour is DISALLOW, OVERWRITE or RETAIN."""
+
+    code = "InvalidFileExistsBehaviorException"
+
+
+class InvalidTargetInstances(CallerError):
+    """Target instances can be given only for a blue/green deployment to existing instances."""
+
+    code = "InvalidTargetInstancesException"
+
+
+class InvalidInstanceName(CallerError):
+    """An instance name must be 1 to 100 characters of A-Z a-z 0-9 + = , . @ _ - and not begin with i-."""
+
+    code = "InvalidInstanceNameException"
+
+
+class InstanceNameAlreadyRegistered(CallerError):
+    """An on-premises instance with this name is registered already."""
+
+    code = "InstanceNameAlreadyRegisteredException"
+
+
+class InstanceNotRegistered(CallerError):
+    """No on-premises instance with this name is registered."""
+
+    code = "InstanceNotRegisteredException"
+
+
+class InvalidTag(CallerError):
+    """A tag needs a key of 1 to 128 characters and a value of at most 256."""
+
+    code = "InvalidTagException"

@@ -1,0 +1,3 @@
+"""The processes and the one composition root."""
+
+from __future__ import annotations
