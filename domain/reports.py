@@ -1,0 +1,177 @@
+"""What travels between control and hosts: the order a host gets, the outcomes it gives back, and what an agent tells
+while it works. Small values only; no state lives here.
+
+Source: the lifecycle error codes are those of the API's `Diagnostics` structure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from domain.appspec import FileExistsBehavior
+from domain.lifecycle import Event
+from domain.values import Instant, Value
+
+
+class EventStatus(StrEnum):
+    """Where one lifecycle event of one target stands."""
+
+    PENDING = "Pending"
+    IN_PROGRESS = "InProgress"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    SKIPPED = "Skipped"
+    UNKNOWN = "Unknown"
+
+    @property
+    def final(self) -> bool:
+        """Nothing more will happen to the event."""
+        return self in _FINAL
+
+
+_FINAL = frozenset({EventStatus.SUCCEEDED, EventStatus.FAILED, EventStatus.SKIPPED})
+
+
+class ErrorCode(StrEnum):
+    """Why a lifecycle event failed."""
+
+    SUCCESS = "Success"
+    SCRIPT_MISSING = "ScriptMissing"
+    SCRIPT_NOT_EXECUTABLE = "ScriptNotExecutable"
+    SCRIPT_TIMED_OUT = "ScriptTimedOut"
+    SCRIPT_FAILED = "ScriptFailed"
+    UNKNOWN_ERROR = "UnknownError"
+
+
+class Diagnostics(Value):
+    """What went wrong in an event, for a person: the log tail is at most 4,096 characters."""
+
+    error_code: ErrorCode
+    script_name: str = ""
+    message: str = ""
+    log_tail: str = ""
+
+
+class Outcome(Value):
+    """How one lifecycle event ended on one host."""
+
+    event: Event
+    status: EventStatus
+    start_time: Instant | None = None
+    end_time: Instant | None = None
+    diagnostics: Diagnostics | None = None
+    forgiven: bool = False
+    """The event failed and ignoreApplicationStopFailures lets the host go on."""
+
+
+class BundleSource(Value):
+    """Where the host gets the revision: a URL or a local path, what kind of bundle it is, and what it must hash to."""
+
+    location: str
+    bundle_type: Literal["tar", "tgz", "zip", "directory"]
+    sha256: str | None = None
+
+
+class HostOrder(Value):
+    """All that a host must know to carry out its part of a deployment. Nothing in it is secret but the location's query."""
+
+    deployment_id: str
+    target_id: str
+    attempt: str
+    """The token of this attempt; work of another attempt is out of date."""
+    lane: int
+    step: int
+    application_name: str
+    deployment_group_name: str
+    deployment_group_id: str
+    source: BundleSource
+    appspec_filename: str | None = None
+    file_exists_behavior: FileExistsBehavior = FileExistsBehavior.DISALLOW
+    ignore_application_stop_failures: bool = False
+    creator: str = "user"
+    event_limit: int = 3600
+    """Seconds one lifecycle event may take."""
+    environment: Mapping[str, str] = {}
+    """Variables for the hooks beside the documented ones (BUNDLE_BUCKET and the like)."""
+
+
+class HostReport(Value):
+    """An order and the outcomes so far; it travels down a host's chain of events."""
+
+    order: HostOrder
+    outcomes: tuple[Outcome, ...] = ()
+
+    @property
+    def failed(self) -> bool:
+        """An event failed and was not forgiven."""
+        return any(o.status is EventStatus.FAILED and not o.forgiven for o in self.outcomes)
+
+    @property
+    def halted(self) -> bool:
+        """Later events are skipped: one failed, or the deployment was stopped."""
+        return self.failed or any(o.status is EventStatus.SKIPPED for o in self.outcomes)
+
+    def plus(self, outcome: Outcome) -> HostReport:
+        """This report with one more outcome."""
+        return self.model_copy(update={"outcomes": (*self.outcomes, outcome)})
+
+
+class AgentHello(Value):
+    """An agent started, or is alive still."""
+
+    kind: Literal["hello"] = "hello"
+    host: str
+    at: Instant
+    version: str = ""
+    root: str = "/"
+    started_at: Instant = 0.0
+
+
+class EventStarted(Value):
+    """A host began an event."""
+
+    kind: Literal["started"] = "started"
+    deployment_id: str
+    target_id: str
+    attempt: str
+    event: Event
+    at: Instant
+
+
+class EventFinished(Value):
+    """A host ended an event."""
+
+    kind: Literal["finished"] = "finished"
+    deployment_id: str
+    target_id: str
+    attempt: str
+    outcome: Outcome
+    interrupted: bool = False
+    """Told by an agent that found the event half done when it started: nothing carries the host's chain on."""
+
+
+class LogLines(Value):
+    """Lines a script wrote, as they come; `first` counts lines of the event from 0."""
+
+    kind: Literal["log"] = "log"
+    deployment_id: str
+    target_id: str
+    attempt: str
+    event: Event
+    first: int
+    lines: tuple[str, ...]
+
+
+AgentReport = Annotated[AgentHello | EventStarted | EventFinished | LogLines, Field(discriminator="kind")]
+"""Anything an agent tells the control plane by message."""
+
+
+class AgentReports(Value):
+    """One message of the reports queue: what an agent had to say since the last one, in order."""
+
+    host: str
+    reports: tuple[AgentReport, ...]
