@@ -140,6 +140,8 @@ class EventStarted(Value):
     attempt: str
     event: Event
     at: Instant
+    limit: int = 3600
+    """Seconds the event may take."""
 
 
 class EventFinished(Value):

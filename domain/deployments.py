@@ -1,0 +1,291 @@
+"""Deployments and their targets: what is frozen when one is created, where it stands, and the tables of legal moves.
+
+Source: AWS CodeDeploy API reference, `DeploymentInfo`, `InstanceTarget`; API enums `DeploymentStatus`, `TargetStatus`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from domain.appspec import FileExistsBehavior
+from domain.configs import MinimumHealthyHosts
+from domain.errors import IllegalMove
+from domain.fleet import Target
+from domain.lifecycle import Event
+from domain.reports import Diagnostics, EventStatus
+from domain.revisions import RevisionLocation
+from domain.values import Instant, Value
+
+
+class DeploymentStatus(StrEnum):
+    """Where a deployment stands."""
+
+    CREATED = "Created"
+    QUEUED = "Queued"
+    IN_PROGRESS = "InProgress"
+    BAKING = "Baking"
+    READY = "Ready"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    STOPPED = "Stopped"
+
+    @property
+    def final(self) -> bool:
+        """The deployment has ended."""
+        return not NEXT[self]
+
+
+class TargetStatus(StrEnum):
+    """Where one target of a deployment stands."""
+
+    PENDING = "Pending"
+    IN_PROGRESS = "InProgress"
+    READY = "Ready"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    SKIPPED = "Skipped"
+    UNKNOWN = "Unknown"
+
+    @property
+    def final(self) -> bool:
+        """Nothing more will happen to the target in this deployment."""
+        return not NEXT_TARGET[self]
+
+
+NEXT: Mapping[DeploymentStatus, frozenset[DeploymentStatus]] = {
+    DeploymentStatus.CREATED: frozenset(
+        {DeploymentStatus.QUEUED, DeploymentStatus.IN_PROGRESS, DeploymentStatus.FAILED, DeploymentStatus.STOPPED}
+    ),
+    DeploymentStatus.QUEUED: frozenset({DeploymentStatus.CREATED, DeploymentStatus.FAILED, DeploymentStatus.STOPPED}),
+    DeploymentStatus.IN_PROGRESS: frozenset(
+        {
+            DeploymentStatus.READY,
+            DeploymentStatus.BAKING,
+            DeploymentStatus.SUCCEEDED,
+            DeploymentStatus.FAILED,
+            DeploymentStatus.STOPPED,
+        }
+    ),
+    DeploymentStatus.READY: frozenset(
+        {DeploymentStatus.IN_PROGRESS, DeploymentStatus.SUCCEEDED, DeploymentStatus.FAILED, DeploymentStatus.STOPPED}
+    ),
+    DeploymentStatus.BAKING: frozenset(
+        {DeploymentStatus.IN_PROGRESS, DeploymentStatus.SUCCEEDED, DeploymentStatus.FAILED, DeploymentStatus.STOPPED}
+    ),
+    DeploymentStatus.SUCCEEDED: frozenset(),
+    DeploymentStatus.FAILED: frozenset(),
+    DeploymentStatus.STOPPED: frozenset(),
+}
+"""The legal moves of a deployment: one row per status."""
+
+NEXT_TARGET: Mapping[TargetStatus, frozenset[TargetStatus]] = {
+    TargetStatus.PENDING: frozenset({TargetStatus.IN_PROGRESS, TargetStatus.SKIPPED, TargetStatus.UNKNOWN}),
+    TargetStatus.IN_PROGRESS: frozenset(
+        {TargetStatus.READY, TargetStatus.SUCCEEDED, TargetStatus.FAILED, TargetStatus.SKIPPED, TargetStatus.UNKNOWN}
+    ),
+    TargetStatus.READY: frozenset({TargetStatus.IN_PROGRESS, TargetStatus.SUCCEEDED, TargetStatus.FAILED}),
+    TargetStatus.UNKNOWN: frozenset({TargetStatus.IN_PROGRESS, TargetStatus.SUCCEEDED, TargetStatus.FAILED}),
+    TargetStatus.SUCCEEDED: frozenset(),
+    TargetStatus.FAILED: frozenset(),
+    TargetStatus.SKIPPED: frozenset(),
+}
+"""The legal moves of a target: one row per status."""
+
+
+def moved(before: DeploymentStatus, after: DeploymentStatus) -> DeploymentStatus:
+    """`after`, if a deployment may move there from `before`; raises IllegalMove if not."""
+    if after not in NEXT[before]:
+        raise IllegalMove(f"a deployment cannot go from {before} to {after}")
+    return after
+
+
+class DeploymentErrorCode(StrEnum):
+    """The codes of `errorInformation` that concern servers (API enum `ErrorCode`)."""
+
+    AGENT_ISSUE = "AGENT_ISSUE"
+    ALARM_ACTIVE = "ALARM_ACTIVE"
+    APPLICATION_MISSING = "APPLICATION_MISSING"
+    AUTOSCALING_VALIDATION_ERROR = "AUTOSCALING_VALIDATION_ERROR"
+    AUTO_SCALING_CONFIGURATION = "AUTO_SCALING_CONFIGURATION"
+    AUTO_SCALING_IAM_ROLE_PERMISSIONS = "AUTO_SCALING_IAM_ROLE_PERMISSIONS"
+    CODEDEPLOY_RESOURCE_CANNOT_BE_FOUND = "CODEDEPLOY_RESOURCE_CANNOT_BE_FOUND"
+    CUSTOMER_APPLICATION_UNHEALTHY = "CUSTOMER_APPLICATION_UNHEALTHY"
+    DEPLOYMENT_GROUP_MISSING = "DEPLOYMENT_GROUP_MISSING"
+    ELASTIC_LOAD_BALANCING_INVALID = "ELASTIC_LOAD_BALANCING_INVALID"
+    ELB_INVALID_INSTANCE = "ELB_INVALID_INSTANCE"
+    HEALTH_CONSTRAINTS = "HEALTH_CONSTRAINTS"
+    HEALTH_CONSTRAINTS_INVALID = "HEALTH_CONSTRAINTS_INVALID"
+    HOOK_EXECUTION_FAILURE = "HOOK_EXECUTION_FAILURE"
+    IAM_ROLE_MISSING = "IAM_ROLE_MISSING"
+    IAM_ROLE_PERMISSIONS = "IAM_ROLE_PERMISSIONS"
+    INTERNAL_ERROR = "INTERNAL_ERROR"
+    INVALID_REVISION = "INVALID_REVISION"
+    MANUAL_STOP = "MANUAL_STOP"
+    MISSING_BLUE_GREEN_DEPLOYMENT_CONFIGURATION = "MISSING_BLUE_GREEN_DEPLOYMENT_CONFIGURATION"
+    MISSING_ELB_INFORMATION = "MISSING_ELB_INFORMATION"
+    MISSING_GITHUB_TOKEN = "MISSING_GITHUB_TOKEN"  # noqa: S105  (an error code, not a secret)
+    NO_EC2_SUBSCRIPTION = "NO_EC2_SUBSCRIPTION"
+    NO_INSTANCES = "NO_INSTANCES"
+    OVER_MAX_INSTANCES = "OVER_MAX_INSTANCES"
+    RESOURCE_LIMIT_EXCEEDED = "RESOURCE_LIMIT_EXCEEDED"
+    REVISION_MISSING = "REVISION_MISSING"
+    THROTTLED = "THROTTLED"
+    TIMEOUT = "TIMEOUT"
+
+
+class ErrorInformation(Value):
+    """Why a deployment ended as it did."""
+
+    code: DeploymentErrorCode
+    message: str
+
+
+class CreateDeployment(Value):
+    """A request for a deployment, in the shape of the API's CreateDeployment; the trigger queue takes it as JSON."""
+
+    application_name: str | None = None
+    deployment_group_name: str | None = None
+    revision: RevisionLocation | None = None
+    deployment_config_name: str | None = None
+    description: str | None = None
+    ignore_application_stop_failures: bool = False
+    update_outdated_instances_only: bool = False
+    file_exists_behavior: str | None = None
+    target_instances: Mapping[str, object] | None = None
+    client_request_token: str | None = None
+    """Ours: a second request with the same token answers with the first one's deployment."""
+    creator: str = "user"
+
+
+class PhaseKind(StrEnum):
+    """What a phase of a deployment does."""
+
+    ROLLOUT = "rollout"
+
+
+class Phase(Value):
+    """A stretch of a deployment that ends before the next begins.
+
+    A rollout works on the targets `first` to `first + count - 1` in pick order, `lanes` at a time, through `events`.
+    """
+
+    kind: PhaseKind = PhaseKind.ROLLOUT
+    first: int = 0
+    count: int = 0
+    lanes: int = 0
+    events: tuple[Event, ...] = ()
+
+
+class Deployment(Value):
+    """One deployment: everything frozen at admission, and where it stands. Counters that change with every host are in
+    `Progress`."""
+
+    deployment_id: str
+    application_name: str
+    deployment_group_name: str
+    deployment_group_id: str
+    deployment_config_name: str
+    minimum_healthy_hosts: MinimumHealthyHosts
+    revision: RevisionLocation
+    previous_revision: RevisionLocation | None = None
+    status: DeploymentStatus = DeploymentStatus.CREATED
+    error_information: ErrorInformation | None = None
+    create_time: Instant
+    start_time: Instant | None = None
+    complete_time: Instant | None = None
+    description: str | None = None
+    creator: str = "user"
+    ignore_application_stop_failures: bool = False
+    update_outdated_instances_only: bool = False
+    file_exists_behavior: FileExistsBehavior = FileExistsBehavior.DISALLOW
+    event_seconds: int = 3600
+    appspec_filename: str | None = None
+
+    phases: tuple[Phase, ...] = ()
+    phase: int = 0
+    """Which phase is under way."""
+    total: int = 0
+    """N: the number of targets."""
+    floor: int = 0
+    """M: how many must stay healthy."""
+    stopping: bool = False
+    """A stop was asked for: nothing new starts."""
+    rolling_back: str | None = None
+
+
+class Progress(Value):
+    """The counters of a deployment's current phase. `taken` targets were started, in pick order."""
+
+    version: int = 0
+    total: int = 0
+    taken: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    skipped: int = 0
+    lanes: int = 0
+    retired: int = 0
+
+    @property
+    def in_flight(self) -> int:
+        """Targets that are being worked on."""
+        return self.taken - self.succeeded - self.failed - self.skipped
+
+    @property
+    def pending(self) -> int:
+        """Targets that nobody has started."""
+        return self.total - self.taken
+
+    @property
+    def concluded(self) -> bool:
+        """Every lane has retired."""
+        return self.lanes > 0 and self.retired >= self.lanes
+
+
+class Overview(Value):
+    """Targets by status, as the API's `DeploymentOverview`."""
+
+    pending: int = 0
+    in_progress: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    skipped: int = 0
+    ready: int = 0
+
+    model_config = {**Value.model_config, "alias_generator": lambda name: "".join(p.title() for p in name.split("_"))}
+
+
+class EventRecord(Value):
+    """What is known of one lifecycle event of one target."""
+
+    status: EventStatus = EventStatus.PENDING
+    start_time: Instant | None = None
+    end_time: Instant | None = None
+    diagnostics: Diagnostics | None = None
+
+
+class TargetRecord(Value):
+    """One target of a deployment and how far it has come. `events` holds only events something is known of."""
+
+    target: Target
+    index: int
+    """Place in the pick order, from 0."""
+    status: TargetStatus = TargetStatus.PENDING
+    attempt: str | None = None
+    lane: int | None = None
+    events: Mapping[Event, EventRecord] = {}
+    last_updated_at: Instant | None = None
+    interrupted: bool = False
+    """The agent said that its restart cut the host's chain of events."""
+
+
+class Lane(Value):
+    """One slot of a phase: the host it works on, and what the watch needs to put it in motion again."""
+
+    number: int
+    step: int = 0
+    """How many hosts it has taken; a message of an earlier step is out of date."""
+    target_id: str | None = None
+    attempt: str | None = None
+    retired: bool = False
+    taken_at: Instant | None = None

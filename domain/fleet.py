@@ -1,0 +1,81 @@
+"""Hosts: what is known of a machine before, between and after deployments.
+
+Source: AWS CodeDeploy user guide, "Instance health".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from domain.values import Instant, Value
+
+
+class TargetKind(StrEnum):
+    """Where a host lives."""
+
+    EC2 = "EC2"
+    ON_PREMISES = "OnPremises"
+
+
+class Instance(Value):
+    """A host that may be chosen as a target: an EC2 instance or a registered on-premises one."""
+
+    instance_id: str
+    kind: TargetKind
+    arn: str
+    tags: Mapping[str, str] = {}
+    zone: str | None = None
+    queue: str | None = None
+    """The queue its agent consumes, where it is not `host.<instance_id>`."""
+    register_time: Instant = 0.0
+    deregister_time: Instant | None = None
+    iam_user_arn: str | None = None
+    iam_session_arn: str | None = None
+
+
+class Target(Value):
+    """A host as one deployment sees it."""
+
+    target_id: str
+    arn: str
+    queue: str
+    zone: str | None = None
+
+
+class InstanceHealth(StrEnum):
+    """Healthy: the last deployment to the host succeeded. Never deployed to is Unhealthy."""
+
+    HEALTHY = "Healthy"
+    UNHEALTHY = "Unhealthy"
+
+
+class RevisionHealth(StrEnum):
+    """The host's revision against its group's target revision."""
+
+    CURRENT = "Current"
+    OLD = "Old"
+    UNKNOWN = "Unknown"
+
+
+class HostRecord(Value):
+    """What one deployment group remembers of one host between deployments."""
+
+    health: InstanceHealth = InstanceHealth.UNHEALTHY
+    revision: str | None = None
+    """Identity of the revision the host last installed with success in this group."""
+    deployment_id: str | None = None
+    """The deployment that last attempted the host."""
+    lost_by: str | None = None
+    """A deployment that failed here while the host had the group's revision: if that deployment succeeded as a whole,
+    what the host holds is Unknown."""
+
+
+class AgentSeen(Value):
+    """When an agent was last heard of."""
+
+    host: str
+    at: Instant
+    version: str = ""
+    root: str = "/"
+    started_at: Instant = 0.0

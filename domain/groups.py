@@ -1,0 +1,86 @@
+"""Deployment groups: which targets an application is deployed to and how.
+
+Source: AWS CodeDeploy API reference, `DeploymentGroupInfo`; members that Slipway adds are marked.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from domain.appspec import FileExistsBehavior
+from domain.configs import ONE_AT_A_TIME
+from domain.revisions import RevisionLocation
+from domain.values import Instant, Value
+
+
+class TagFilterType(StrEnum):
+    """What of a tag a filter looks at."""
+
+    KEY_ONLY = "KEY_ONLY"
+    VALUE_ONLY = "VALUE_ONLY"
+    KEY_AND_VALUE = "KEY_AND_VALUE"
+
+
+class TagFilter(Value):
+    """A condition on tags; `*` in the value stands for any run of characters, all else is case sensitive."""
+
+    key: str | None = None
+    value: str | None = None
+    type: TagFilterType = TagFilterType.KEY_AND_VALUE
+
+
+class Busy(StrEnum):
+    """What becomes of a second deployment while one runs (ours; AWS always refuses)."""
+
+    REFUSE = "REFUSE"
+    QUEUE = "QUEUE"
+
+
+class LastDeployment(Value):
+    """What a group remembers of its last attempted or last successful deployment."""
+
+    deployment_id: str
+    status: str
+    create_time: Instant
+    end_time: Instant | None = None
+
+
+class DeploymentGroup(Value):
+    """A deployment group.
+
+    Tag filters come as groups: any filter of a group may match (OR), every group must (AND). `ec2_tag_filters` and
+    `on_premises_instance_tag_filters` are the one-group form of the same thing.
+    """
+
+    application_name: str
+    deployment_group_id: str
+    deployment_group_name: str
+    deployment_config_name: str = ONE_AT_A_TIME
+    service_role_arn: str | None = None
+    ec2_tag_filters: tuple[TagFilter, ...] = ()
+    ec2_tag_set: tuple[tuple[TagFilter, ...], ...] = ()
+    on_premises_instance_tag_filters: tuple[TagFilter, ...] = ()
+    on_premises_tag_set: tuple[tuple[TagFilter, ...], ...] = ()
+    target_revision: RevisionLocation | None = None
+    last_attempted_deployment: LastDeployment | None = None
+    last_successful_deployment: LastDeployment | None = None
+    create_time: Instant = 0.0
+
+    busy: Busy = Busy.REFUSE
+    """Ours: refuse or queue a second deployment."""
+    event_seconds: int | None = None
+    """Ours: the limit of one lifecycle event, where it differs from the settings'."""
+    appspec_filename: str | None = None
+    """Ours: the name of the AppSpec file, where it is not appspec.yml or appspec.yaml."""
+    file_exists_behavior: FileExistsBehavior | None = None
+    """Ours: the default for deployments that do not say."""
+
+    @property
+    def key(self) -> str:
+        """`application/group`; neither part may hold a slash."""
+        return group_key(self.application_name, self.deployment_group_name)
+
+
+def group_key(application_name: str, deployment_group_name: str) -> str:
+    """The name under which the store keeps a group."""
+    return f"{application_name}/{deployment_group_name}"

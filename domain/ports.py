@@ -1,0 +1,213 @@
+"""What the engine needs of the world, in its own words. Adapters provide these; tasks and api see nothing else.
+
+Every method may raise `WorldError` when the world does not answer. All are safe to call from several processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
+
+from domain.applications import Application
+from domain.configs import DeploymentConfig
+from domain.deployments import Deployment, Lane, Progress, TargetRecord
+from domain.fleet import AgentSeen, HostRecord, Instance
+from domain.groups import DeploymentGroup
+from domain.happenings import Happening
+from domain.moves import Admitted, Change, Changed, Due, Heard, LaneView, LogChunk, Move
+from domain.reports import BundleSource
+from domain.revisions import Revision, RevisionLocation
+from domain.values import Instant, Value
+
+T = TypeVar("T", bound=Value)
+
+
+class Shelf(Protocol[T]):
+    """Named documents of one kind, listed in name order."""
+
+    def get(self, name: str) -> T | None:
+        """The document, or None."""
+
+    def many(self, names: Sequence[str]) -> list[T | None]:
+        """Documents in the order of the names, None where there is none."""
+
+    def add(self, name: str, document: T) -> bool:
+        """Keep a new document; False if the name is taken."""
+
+    def change(self, name: str, edit: Callable[[T], T]) -> T | None:
+        """Edit a document under optimistic locking: `edit` may run more than once. None if there is none."""
+
+    def remove(self, name: str) -> T | None:
+        """Forget a document and return it; None if there was none."""
+
+    def names(self, *, prefix: str = "", after: str = "", limit: int = 100) -> list[str]:
+        """Up to `limit` names that begin with `prefix` and sort after `after`, in order."""
+
+
+class Store(Protocol):
+    """Where everything is kept. No key and no answer grows with the number of a deployment's targets."""
+
+    @property
+    def applications(self) -> Shelf[Application]:
+        """By name."""
+
+    @property
+    def groups(self) -> Shelf[DeploymentGroup]:
+        """By `application/group`."""
+
+    @property
+    def configs(self) -> Shelf[DeploymentConfig]:
+        """Custom ones, by name."""
+
+    @property
+    def instances(self) -> Shelf[Instance]:
+        """On-premises instances, by name."""
+
+    @property
+    def revisions(self) -> Shelf[Revision]:
+        """By `application/identity`."""
+
+    def admit(
+        self, deployment: Deployment, *, token: str | None, queue: bool, happenings: Sequence[Happening] = ()
+    ) -> Admitted:
+        """Keep a new deployment and claim its group.
+
+        With a group that is busy: DeploymentLimitExceeded naming the running id or, with `queue`, the deployment is kept
+        as Queued behind those that wait already (`happenings` are told either way). A `token` seen before (within a day)
+        answers with its deployment and writes nothing.
+        """
+
+    def deployment(self, deployment_id: str) -> Deployment | None:
+        """The deployment, or None."""
+
+    def deployments(self, deployment_ids: Sequence[str]) -> list[Deployment | None]:
+        """Deployments in the order of the ids."""
+
+    def recent(self, *, group_id: str | None = None, skip: int = 0, limit: int = 100) -> list[str]:
+        """Deployment ids, newest first, of one group or of all."""
+
+    def active(self, *, after: str = "", limit: int = 100) -> list[str]:
+        """Ids of deployments that have not ended, Queued ones included, in id order."""
+
+    def change(self, deployment_id: str, edit: Callable[[Deployment], Change | None]) -> Changed | None:
+        """Edit a deployment under optimistic locking: `edit` may run more than once; None from it changes nothing.
+
+        Happenings go to the outbox in the same transaction. A change to a final status frees the group: the first
+        deployment that waits for it becomes its running one and is named in the answer (its status is still Queued).
+        None if there is no such deployment or nothing was changed.
+        """
+
+    def lay_out(self, deployment_id: str, records: Sequence[TargetRecord]) -> None:
+        """Keep target records at their indexes; harmless when repeated. Call it in pages of a few hundred."""
+
+    def open_phase(self, deployment_id: str, phase: int, progress: Progress, *, check_at: Instant) -> None:
+        """Start the counters of a phase and make each of its lanes due at `check_at`; does nothing when open already."""
+
+    def progress(self, deployment_id: str, phase: int) -> Progress | None:
+        """The counters of a phase, None before it opened."""
+
+    def lane(self, deployment_id: str, phase: int, number: int) -> Lane:
+        """A lane as it stands; one that was never touched is at step 0."""
+
+    def advance(
+        self, deployment_id: str, phase: int, lane: int, choose: Callable[[LaneView], Move]
+    ) -> tuple[LaneView, Move] | None:
+        """Make one move of a lane under optimistic locking: `choose` may run more than once and must be pure.
+
+        A Step is written as a whole: the concluded target's record, the counters, the group's memory of the host, the
+        taken target's record (InProgress, attempt, lane), the lane (step + 1), when it is due, and the happenings in the
+        outbox. A retired lane is due no more. None if the deployment or phase is not there.
+        """
+
+    def target(self, deployment_id: str, target_id: str) -> TargetRecord | None:
+        """One target's record, or None."""
+
+    def targets(self, deployment_id: str, *, first: int = 0, count: int = 100) -> list[TargetRecord]:
+        """Records in pick order, from index `first`."""
+
+    def record(self, heard: Sequence[Heard]) -> None:
+        """Keep what agents told, in order and in few round trips.
+
+        Reports of another attempt than the record's, of a target that is concluded, or that would take an event back
+        (a start after its end) change nothing. Log lines are kept up to a limit in bytes per target and event: the first
+        half of it and the latest half. `check_at` moves the lane's next look.
+        """
+
+    def log(self, deployment_id: str, target_id: str, event: str, *, after: int = 0) -> list[LogChunk]:
+        """The chunks of an event's log whose lines are numbered `after` or higher."""
+
+    def due(self, now: Instant, *, limit: int = 100) -> list[Due]:
+        """Lanes to be looked at, the most overdue first."""
+
+    def postpone(self, due: Due, check_at: Instant) -> None:
+        """Look at the lane again at `check_at`, unless it moved or retired since."""
+
+    def seen(self, hosts: Sequence[str]) -> list[AgentSeen | None]:
+        """When the agents of hosts were last heard of."""
+
+    def host_records(self, group_id: str, hosts: Sequence[str]) -> list[HostRecord]:
+        """What a group remembers of hosts; a fresh record where it remembers nothing."""
+
+    def outbox(self, *, limit: int = 100) -> list[tuple[str, Happening]]:
+        """Happenings not told yet, oldest first, each with its place in the outbox."""
+
+    def told(self, places: Sequence[str]) -> None:
+        """Forget happenings of the outbox that were told; they move to the history."""
+
+    def history(self, *, after: str = "", limit: int = 100) -> list[tuple[str, Happening]]:
+        """Happenings told lately (a bounded number), oldest first, each with a cursor."""
+
+    def claim(self, name: str, seconds: float) -> bool:
+        """Take (or, as its holder, keep) a lease so that one process at a time does a job."""
+
+    def ping(self) -> None:
+        """Return if the store answers."""
+
+
+class Dispatcher(Protocol):
+    """Puts work in motion. Messages carry ids and small values."""
+
+    def begin(self, deployment_id: str) -> None:
+        """Start a deployment that was admitted."""
+
+    def open_lanes(self, deployment: Deployment, phase: int) -> None:
+        """Send the chords of a phase: one lane each header task, `phase_concluded` the body."""
+
+    def continue_lane(self, deployment: Deployment, phase: int, lane: Lane, report: Value | None) -> None:
+        """Send a lane's next step afresh, as part of its chord."""
+
+    def run_host(self, deployment: Deployment, phase: int, lane: Lane, report: Value) -> None:
+        """Send the rest of a host's chain afresh, as part of its lane's chord."""
+
+    def conclude(self, deployment_id: str, phase: int) -> None:
+        """Send `phase_concluded` afresh."""
+
+    def settle(self, deployment_id: str) -> None:
+        """Write a deployment's verdict."""
+
+    def announce(self) -> None:
+        """Tell what is in the outbox."""
+
+    def stop_hosts(self, deployment_id: str) -> None:
+        """Tell every agent that a deployment was stopped."""
+
+
+class Publisher(Protocol):
+    """One way to tell the outside."""
+
+    def publish(self, happening: Happening) -> None:
+        """Tell it; raises WorldError if it was not taken."""
+
+
+class Sources(Protocol):
+    """Turns a revision into something a host can fetch."""
+
+    def source_of(self, revision: RevisionLocation, *, now: Instant) -> BundleSource:
+        """Where a host gets the revision, with a link that works for a while; raises InvalidRevision."""
+
+
+class Fleet(Protocol):
+    """Knows which hosts exist."""
+
+    def instances(self) -> Sequence[Instance]:
+        """Every host that could be a target, registered or running."""

@@ -1,0 +1,32 @@
+"""Every reason that people are shown, in one place."""
+
+from __future__ import annotations
+
+ALL_DONE = "All targets of the deployment have been attempted."
+NO_INSTANCES = (
+    "The deployment failed because no instances were found for the deployment group. "
+    "Check the group's tag filters against the tags of the registered instances."
+)
+HEALTH_CONSTRAINTS = (
+    "The overall deployment failed because too many individual instances failed deployment, too few healthy instances "
+    "are available for deployment, or some instances in the deployment group are experiencing problems."
+)
+HEALTH_CONSTRAINTS_INVALID = (
+    "The deployment cannot start: {total} targets with at least {floor} kept healthy leave none to deploy to. "
+    "Lower the minimum healthy hosts of {config} or add targets."
+)
+GROUP_MISSING = "The deployment group was deleted before the deployment started."
+APPLICATION_MISSING = "The application was deleted before the deployment started."
+MANUAL_STOP = "The deployment was stopped by request."
+DEPLOYMENT_TIMEOUT = "The deployment ran longer than {seconds} seconds."
+GROUP_BUSY = "The deployment group {group} has an active deployment {running}; wait until it ends or stop it."
+NOT_PICKED_UP = (
+    "The agent did not take this event within {seconds} seconds{seen}. Check that the agent runs on the host and reaches "
+    "the broker."
+)
+NEVER_SEEN = "; no agent has ever been seen for this host"
+LAST_SEEN = "; it was last seen {ago} seconds ago"
+EVENT_TIMEOUT = "The event ran longer than {seconds} seconds{seen}."
+AGENT_RESTARTED = "The agent was stopped or died while this event ran. Scripts may have run in part; deploy again once the host is well."
+STOPPED = "Skipped because the deployment was stopped."
+FAILED_BEFORE = "Skipped because an earlier event failed."

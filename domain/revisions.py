@@ -1,0 +1,80 @@
+"""Revisions: where the bundle of a version lies. The members are those of the API's `RevisionLocation`, and one of ours.
+
+Source: AWS CodeDeploy API reference, `RevisionLocation`, `S3Location`, `GitHubLocation`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from domain.values import Instant, Value
+
+BundleKind = Literal["tar", "tgz", "zip", "directory"]
+
+
+class RevisionType(StrEnum):
+    """What kind of place a revision lies in. `Bundle` (the built-in store) and `Local` (a path on the host) are ours."""
+
+    S3 = "S3"
+    GITHUB = "GitHub"
+    BUNDLE = "Bundle"
+    LOCAL = "Local"
+
+
+class S3Location(Value):
+    """An object in S3 or an S3-compatible store."""
+
+    bucket: str
+    key: str
+    bundle_type: Literal["tar", "tgz", "zip"]
+    version: str | None = None
+    e_tag: str | None = None
+
+
+class GitHubLocation(Value):
+    """A commit of a GitHub repository, `owner/name`."""
+
+    repository: str
+    commit_id: str
+
+
+class BundleLocation(Value):
+    """A bundle in Slipway's own store, by the SHA-256 (64 lower-case hex digits) of its bytes."""
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    bundle_type: Literal["tar", "tgz", "zip"]
+
+
+class LocalLocation(Value):
+    """An absolute path on every host; only where the agent's settings allow it."""
+
+    path: str = Field(pattern=r"^/")
+    bundle_type: BundleKind
+
+
+class RevisionLocation(Value):
+    """Where a revision lies; exactly the member that `revision_type` names is given."""
+
+    revision_type: RevisionType
+    s3_location: S3Location | None = None
+    github_location: GitHubLocation | None = Field(default=None, alias="gitHubLocation")
+    bundle_location: BundleLocation | None = None
+    local_location: LocalLocation | None = None
+
+    @property
+    def identity(self) -> str:
+        """The same text for the same revision, another for any other."""
+        return self.model_dump_json(exclude_none=True)
+
+
+class Revision(Value):
+    """A revision registered with an application."""
+
+    location: RevisionLocation
+    description: str | None = None
+    register_time: Instant
+    first_used_time: Instant | None = None
+    last_used_time: Instant | None = None
