@@ -77,7 +77,10 @@ class BundleSource(Value):
 
 
 class HostOrder(Value):
-    """All that a host must know to carry out its part of a deployment. Nothing in it is secret but the location's query."""
+    """All that a host must know to carry out its part of a deployment. Nothing in it is secret but the location's query.
+
+    The agent keeps the order when the first event arrives; from there on it travels `brief`, without source.
+    """
 
     deployment_id: str
     target_id: str
@@ -88,7 +91,7 @@ class HostOrder(Value):
     application_name: str
     deployment_group_name: str
     deployment_group_id: str
-    source: BundleSource
+    source: BundleSource | None = None
     appspec_filename: str | None = None
     file_exists_behavior: FileExistsBehavior = FileExistsBehavior.DISALLOW
     ignore_application_stop_failures: bool = False
@@ -97,6 +100,12 @@ class HostOrder(Value):
     """Seconds one lifecycle event may take."""
     environment: Mapping[str, str] = {}
     """Variables for the hooks beside the documented ones (BUNDLE_BUCKET and the like)."""
+    final_event: Event = Event.VALIDATE_SERVICE
+    """The last event of the host's chain: once it succeeded, the revision is the last successful one."""
+
+    def brief(self) -> HostOrder:
+        """What later messages carry of the order."""
+        return self.model_copy(update={"source": None, "environment": {}})
 
 
 class HostReport(Value):
