@@ -1,0 +1,169 @@
+"""Deployments as Celery canvas: a phase is chords of lanes, a host is a chain with one task per lifecycle event.
+
+Builds signatures by task name and sends nothing. The one pure module that may import Celery: signatures are values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from celery import chain, chord, group
+from celery.canvas import Signature
+
+from domain.deployments import Deployment, Lane
+from domain.lifecycle import BY_EVENT, Event, Runner
+from domain.reports import HostReport
+from workflows import names
+
+LANES_PER_CHORD = 256
+"""A chord's bookkeeping in the result backend grows with its header; a wider phase is several chords."""
+
+
+def shard_of(lane: int) -> int:
+    """Which chord of its phase a lane belongs to."""
+    return lane // LANES_PER_CHORD
+
+
+def shard_size(lanes: int, shard: int) -> int:
+    """How many lanes the chord has."""
+    return max(0, min(LANES_PER_CHORD, lanes - shard * LANES_PER_CHORD))
+
+
+def chord_id(deployment_id: str, phase: int, shard: int) -> str:
+    """The group id of a chord, the same whoever builds it."""
+    return f"{deployment_id}.{phase}.{shard}"
+
+
+def phase_chords(deployment: Deployment, phase: int) -> list[Signature[Any]]:
+    """The whole phase: every lane's first step in the header of a chord, `phase_concluded` the body."""
+    lanes = deployment.phases[phase].lanes
+    return [
+        _shard(deployment.deployment_id, phase, shard, lanes)
+        for shard in range((lanes + LANES_PER_CHORD - 1) // LANES_PER_CHORD)
+    ]
+
+
+def _shard(deployment_id: str, phase: int, shard: int, lanes: int) -> Signature[Any]:
+    first = shard * LANES_PER_CHORD
+    header = [
+        _signature(
+            names.NEXT_HOST,
+            (None, deployment_id, phase, lane, 0),
+            about=_lane_step(deployment_id, lane, 0),
+            task_id=_lane_task(deployment_id, phase, lane),
+        )
+        for lane in range(first, first + shard_size(lanes, shard))
+    ]
+    members = group(header, task_id=chord_id(deployment_id, phase, shard))
+    return cast("Signature[Any]", chord(members, _concluded(deployment_id, phase, shard)))
+
+
+def _concluded(deployment_id: str, phase: int, shard: int) -> Signature[Any]:
+    # The chord prepends the list of its lanes' results, which nobody needs: the store knows.
+    return _signature(
+        names.PHASE_CONCLUDED,
+        (deployment_id, phase),
+        about=f"{deployment_id} phase {phase}",
+        task_id=f"{chord_id(deployment_id, phase, shard)}.concluded",
+    )
+
+
+def phase_concluded(deployment_id: str, phase: int) -> Signature[Any]:
+    """The look at whether a phase is over, sent on its own."""
+    return _signature(names.PHASE_CONCLUDED, (None, deployment_id, phase), about=f"{deployment_id} phase {phase}")
+
+
+def begin(deployment_id: str) -> Signature[Any]:
+    """The start of a deployment that was admitted."""
+    return _signature(names.BEGIN, (deployment_id,), about=deployment_id)
+
+
+def settle(deployment_id: str) -> Signature[Any]:
+    """The verdict on a deployment."""
+    return _signature(names.SETTLE, (deployment_id,), about=deployment_id)
+
+
+def announce() -> Signature[Any]:
+    """The telling of what is in the outbox."""
+    return _signature(names.ANNOUNCE, (), about="outbox")
+
+
+def host_chain(
+    report: HostReport, events: Sequence[Event], *, queue: str, phase: int, pickup_seconds: int
+) -> Signature[Any]:
+    """One host's lifecycle events, each a task on the host's queue (traffic events on control's), then the lane's next
+    step. A message that nobody took within `pickup_seconds` is dropped by the broker's consumers."""
+    order = report.order
+    about = f"{order.deployment_id} {order.application_name}/{order.deployment_group_name} {order.target_id}"
+    steps = [
+        _signature(
+            names.event_task(event),
+            (),
+            queue=queue if BY_EVENT[event].runner is Runner.HOST else names.TRAFFIC_QUEUE,
+            about=about,
+            expires=pickup_seconds,
+        )
+        for event in events
+    ]
+    steps[0].args = (wire(report),)
+    tail = _signature(
+        names.NEXT_HOST,
+        (order.deployment_id, phase, order.lane, order.step),
+        about=_lane_step(order.deployment_id, order.lane, order.step),
+    )
+    return cast("Signature[Any]", chain(*steps, tail))
+
+
+def lane_again(deployment: Deployment, phase: int, lane: Lane, report: HostReport | None) -> Signature[Any]:
+    """A lane's next step as a part of its chord, sent afresh because its own message was lost."""
+    return _signature(
+        names.NEXT_HOST,
+        (wire(report) if report else None, deployment.deployment_id, phase, lane.number, lane.step),
+        about=_lane_step(deployment.deployment_id, lane.number, lane.step),
+        **_membership(deployment.deployment_id, phase, lane.number),
+        task_id=_lane_task(deployment.deployment_id, phase, lane.number),
+    )
+
+
+def host_again(
+    report: HostReport, events: Sequence[Event], *, queue: str, phase: int, pickup_seconds: int
+) -> Signature[Any]:
+    """What is left of a host's chain as a part of its lane's chord, sent afresh; hosts know the attempt and run nothing
+    twice."""
+    order = report.order
+    again = host_chain(report, events, queue=queue, phase=phase, pickup_seconds=pickup_seconds)
+    again.options.update(
+        _membership(order.deployment_id, phase, order.lane),
+        task_id=_lane_task(order.deployment_id, phase, order.lane),
+    )
+    return again
+
+
+def _membership(deployment_id: str, phase: int, lane: int) -> dict[str, Any]:
+    shard = shard_of(lane)
+    return {
+        "chord": _concluded(deployment_id, phase, shard),
+        "group_id": chord_id(deployment_id, phase, shard),
+        "group_index": lane - shard * LANES_PER_CHORD,
+    }
+
+
+def wire(report: HostReport) -> dict[str, Any]:
+    """A report as JSON values, without members at their defaults."""
+    return report.model_dump(mode="json", exclude_defaults=True)
+
+
+def _lane_step(deployment_id: str, lane: int, step: int) -> str:
+    return f"{deployment_id} lane {lane} step {step}"
+
+
+def _lane_task(deployment_id: str, phase: int, lane: int) -> str:
+    return f"{deployment_id}.{phase}.lane-{lane}"
+
+
+def _signature(
+    name: str, args: tuple[Any, ...], *, about: str, queue: str = names.CONTROL_QUEUE, **options: Any
+) -> Signature[Any]:
+    # `argsrepr` is all that Flower and the logs are shown of the arguments: sense for a person, no link in it.
+    return Signature(name, args=args, options={"queue": queue, "argsrepr": about, "kwargsrepr": "", **options})

@@ -1,0 +1,34 @@
+"""Every task, queue and exchange name, written out: a moved module strands no queued message.
+
+Knows only text; config turns these into kombu objects.
+"""
+
+from __future__ import annotations
+
+from domain.lifecycle import Event
+
+CONTROL_QUEUE = "slipway.control"
+TRAFFIC_QUEUE = "slipway.traffic"
+REPORTS_QUEUE = "slipway.reports"
+TRIGGER_QUEUE = "slipway.trigger"
+TRIGGER_DEAD_QUEUE = "slipway.trigger.dead"
+EVENTS_EXCHANGE = "slipway.events"
+
+BEGIN = "slipway.begin"
+NEXT_HOST = "slipway.next_host"
+PHASE_CONCLUDED = "slipway.phase_concluded"
+SETTLE = "slipway.settle"
+ANNOUNCE = "slipway.announce"
+
+STOP_DEPLOYMENT = "stop_deployment"
+"""The remote control command by which every agent learns that a deployment was stopped."""
+
+
+def host_queue(host_id: str) -> str:
+    """The queue that the agent of a host consumes."""
+    return f"host.{host_id}"
+
+
+def event_task(event: Event) -> str:
+    """The task that carries out a lifecycle event: it bears the event's own name, so Flower shows it as people know it."""
+    return event.value
