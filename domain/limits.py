@@ -1,0 +1,25 @@
+"""How long the engine waits for what, in seconds.
+
+Source: AWS CodeDeploy user guide, "CodeDeploy quotas", for the defaults of the first three; the rest are ours.
+"""
+
+from __future__ import annotations
+
+from domain.values import Value
+
+
+class Limits(Value):
+    """Time limits, in seconds."""
+
+    pickup_seconds: int = 300
+    """An event must be taken up by its agent within this time."""
+    event_seconds: int = 3600
+    """A lifecycle event may run this long, unless its group says otherwise."""
+    deployment_seconds: int = 43_200
+    """A whole in-place deployment may run this long."""
+    nudge_seconds: float = 15.0
+    """A lane nothing was heard of for so long has its message sent again; harmless when the first was only slow."""
+    look_seconds: float = 30.0
+    """A running event is looked at this often."""
+    silence_seconds: float = 120.0
+    """An agent silent for so long while its event runs is taken for dead."""
