@@ -262,6 +262,8 @@ class EventRecord(Value):
     start_time: Instant | None = None
     end_time: Instant | None = None
     diagnostics: Diagnostics | None = None
+    forgiven: bool = False
+    """It failed and ignoreApplicationStopFailures let the host go on."""
 
 
 class TargetRecord(Value):

@@ -89,6 +89,9 @@ class Store(Protocol):
     def active(self, *, after: str = "", limit: int = 100) -> list[str]:
         """Ids of deployments that have not ended, Queued ones included, in id order."""
 
+    def running(self, group_id: str) -> str | None:
+        """The deployment that holds the group: the running one, or the one whose turn has come."""
+
     def change(self, deployment_id: str, edit: Callable[[Deployment], Change | None]) -> Changed | None:
         """Edit a deployment under optimistic locking: `edit` may run more than once; None from it changes nothing.
 

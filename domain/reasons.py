@@ -30,3 +30,6 @@ EVENT_TIMEOUT = "The event ran longer than {seconds} seconds{seen}."
 AGENT_RESTARTED = "The agent was stopped or died while this event ran. Scripts may have run in part; deploy again once the host is well."
 STOPPED = "Skipped because the deployment was stopped."
 FAILED_BEFORE = "Skipped because an earlier event failed."
+ORDER_UNKNOWN = (
+    "The agent does not know this attempt: its records were removed while the deployment ran. Deploy again to this host."
+)

@@ -1,0 +1,98 @@
+"""Plans and records as text: install.json, one instruction a line, and the record as JSON lines.
+
+Names that are not UTF-8 survive as lone surrogates, which JSON writes as escapes. Knows no disk.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from domain.install import TYPES, Context, Instruction, Kind, Plan, Recorded
+
+_WORDS = {kind: word for word, kind in TYPES.items()}
+
+
+def instruction_as_json(instruction: Instruction) -> dict[str, Any]:
+    """One instruction by its word and its members; those that say nothing are left out, modes are octal text."""
+    shown: dict[str, Any] = {"type": _WORDS[type(instruction)]}
+    defaults = type(instruction)._field_defaults
+    for name, value in zip(instruction._fields, instruction, strict=True):
+        if name == "mode":
+            shown[name] = f"{value:04o}"
+        elif name not in defaults or value != defaults[name]:
+            shown[name] = value._asdict() if isinstance(value, Context) else value
+    return shown
+
+
+def instruction_from_json(shown: dict[str, Any]) -> Instruction:
+    """The instruction that `instruction_as_json` showed."""
+    members = {name: _member(name, value) for name, value in shown.items() if name != "type"}
+    return TYPES[shown["type"]](**members)
+
+
+def _member(name: str, value: Any) -> Any:
+    if name == "mode":
+        return int(value, 8)
+    if name == "context":
+        return Context(**value)
+    if name == "entries":
+        return tuple(value)
+    if name == "attributes":
+        return tuple((key, text) for key, text in value)
+    return value
+
+
+def plan_as_json(plan: Plan) -> dict[str, Any]:
+    """A plan as install.json holds it: `instructions` in order, each with its `type`."""
+    return {
+        "archive": plan.archive,
+        "unchanged": plan.unchanged,
+        "retained": plan.retained,
+        "instructions": [instruction_as_json(instruction) for instruction in plan.instructions],
+    }
+
+
+def plan_as_text(plan: Plan) -> str:
+    """The same as JSON text with one instruction a line, so that two plans can be compared."""
+    head = f'{{"archive":{json.dumps(plan.archive)},"unchanged":{plan.unchanged},"retained":{plan.retained},'
+    lines = ",\n".join(_line(instruction) for instruction in plan.instructions)
+    return f'{head}"instructions":[\n{lines}\n]}}\n'
+
+
+def _line(instruction: Instruction) -> str:
+    return _ENCODE(instruction_as_json(instruction))
+
+
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def plan_from_text(text: str) -> Plan:
+    """A plan that `plan_as_text` wrote, without its record. ValueError for anything else."""
+    shown = json.loads(text)
+    try:
+        return Plan(
+            archive=shown["archive"],
+            instructions=tuple(instruction_from_json(each) for each in shown["instructions"]),
+            unchanged=shown["unchanged"],
+            retained=shown["retained"],
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not an install plan: {error!r}") from error
+
+
+def record_as_text(record: Iterable[Recorded]) -> str:
+    """The record, one JSON list a line: kind, path, and the SELinux context where there is one."""
+    return "".join(f"{_ENCODE([kind, path, *([context] if context else [])])}\n" for kind, path, context in record)
+
+
+def record_from_text(text: str) -> tuple[Recorded, ...]:
+    """The record that `record_as_text` wrote; a last line that was cut off is dropped. ValueError for other lines."""
+    return tuple(Recorded(Kind(line[0]), line[1], Context(*line[2]) if line[2:] else None) for line in lines_of(text))
+
+
+def lines_of(text: str) -> Iterator[Any]:
+    """The values of JSON lines, without a last line that lacks its end."""
+    whole = text[: text.rfind("\n") + 1]
+    yield from json.loads("[" + ",".join(whole.split("\n")[:-1]) + "]")

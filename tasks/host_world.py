@@ -1,0 +1,83 @@
+"""What a host's events may touch: the agent's own records, and the ways to fetch, install and run scripts. Wiring fills
+it in; `slipway local` and the agent share it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from domain.appspec import AppSpec, FileExistsBehavior, Script
+from domain.lifecycle import Event
+from domain.reports import AgentReport, BundleSource, Diagnostics, HostOrder, Outcome
+
+
+class Records(Protocol):
+    """Where the agent keeps revisions and pointers."""
+
+    def group(self, group_id: str) -> Path: ...
+    def deployment(self, group_id: str, deployment_id: str) -> Path: ...
+    def archive(self, group_id: str, deployment_id: str) -> Path: ...
+    def script_log(self, group_id: str, deployment_id: str) -> Path: ...
+    def instructions(self, group_id: str) -> Path: ...
+    def last_successful(self, group_id: str) -> str | None: ...
+    def most_recent(self, group_id: str) -> str | None: ...
+    def mark_last_successful(self, group_id: str, deployment_id: str) -> None: ...
+    def mark_most_recent(self, group_id: str, deployment_id: str) -> None: ...
+
+
+class OpenAttempt(Protocol):
+    """One attempt of the journal."""
+
+    @property
+    def order(self) -> HostOrder: ...
+
+
+class Journal(Protocol):
+    """Which events of which attempts were begun and how they ended."""
+
+    def open(self, order: HostOrder) -> OpenAttempt | None: ...
+    def begin(self, attempt: OpenAttempt, event: Event, *, at: float) -> Outcome | bool: ...
+    def end(self, attempt: OpenAttempt, outcome: Outcome) -> None: ...
+
+
+class RunScripts(Protocol):
+    """Runs an event's scripts; None on success."""
+
+    def __call__(
+        self,
+        scripts: Sequence[Script],
+        *,
+        event: Event,
+        order: HostOrder,
+        archive: Path,
+        log: Path,
+        on_line: Callable[[str], None],
+        stop: threading.Event,
+    ) -> Diagnostics | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class HostWorld:
+    """The world of one agent."""
+
+    host: str
+    root: Path
+    records: Records
+    journal: Journal
+    fetch: Callable[[BundleSource, Path], None]
+    """Puts the unpacked bundle of a source at a folder that does not exist yet."""
+    install: Callable[[Path, AppSpec, Path, FileExistsBehavior], str]
+    """Installs an archive by its AppSpec, with records in a folder; answers a line for the log."""
+    on_disk: Callable[[Path], str]
+    """Says what of the group's last Install is on disk."""
+    run_scripts: RunScripts
+    prune: Callable[[Path, Sequence[str]], None]
+    """Drops the oldest deployments of a group's folder but for those named."""
+    tell: Callable[[AgentReport], None]
+    """Passes a report to the control plane; returns at once."""
+    stopped: Mapping[str, threading.Event]
+    """Deployments that are to stop on this host; looked up by id, made on demand."""
+    now: Callable[[], float]

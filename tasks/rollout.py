@@ -1,0 +1,219 @@
+"""The tasks that move a deployment: begin, next_host, phase_concluded, settle. Each loads, decides, stores, then
+dispatches; each is harmless when repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NoReturn, TypeVar
+
+from celery import Task, shared_task
+from celery.exceptions import Ignore
+
+from domain.deployments import Deployment, DeploymentStatus, Progress, TargetRecord
+from domain.errors import CallerError
+from domain.groups import DeploymentGroup, LastDeployment, group_key
+from domain.moves import Change, LaneView, Move, Resend, Stale, Step
+from domain.reports import HostReport
+from tasks import runtime
+from tasks.orders import write_report
+from tasks.runtime import World
+from workflows import admission, canvas, decide, names, targeting
+
+T = TypeVar("T")
+
+PAGE = 200
+"""Target records written in one round trip."""
+BEGIN_LEASE = 60.0
+"""Seconds in which a second `begin` of the same deployment leaves it to the first."""
+
+
+@shared_task(name=names.BEGIN, acks_late=True, ignore_result=True)
+def begin(deployment_id: str) -> None:
+    """Resolve the targets of a deployment, lay them out and open its first phase."""
+    world = runtime.current()
+    deployment = world.store.deployment(deployment_id)
+    if deployment is None or deployment.status.final:
+        return
+    if not world.store.claim(f"begin:{deployment_id}", BEGIN_LEASE):
+        return
+    if not deployment.phases:
+        started = _start(world, deployment)
+        if started is None:
+            return
+        deployment = started
+    open_phase(world, deployment)
+
+
+def _start(world: World, deployment: Deployment) -> Deployment | None:
+    """The deployment InProgress with its targets laid out; None where it ended instead."""
+    group = world.store.groups.get(group_key(deployment.application_name, deployment.deployment_group_name))
+    targets = _targets(world, deployment, group) if group else ()
+    now = world.now()
+    for page in _pages([TargetRecord(target=target, index=index) for index, target in enumerate(targets)]):
+        world.store.lay_out(deployment.deployment_id, page)
+    changed = world.store.change(
+        deployment.deployment_id, lambda present: admission.start(present, len(targets), group=group, now=now)
+    )
+    if group:
+        _remember_attempt(world, deployment, group)
+    if changed is None:
+        return None
+    if changed.deployment.status.final:
+        after_end(world, changed.deployment, changed.freed)
+        return None
+    return changed.deployment
+
+
+def _targets(world: World, deployment: Deployment, group: DeploymentGroup) -> Sequence[Any]:
+    chosen = targeting.choose(world.fleet.instances(), group)
+    records = world.store.host_records(group.deployment_group_id, [instance.instance_id for instance in chosen])
+    return targeting.in_pick_order(chosen, records, group, deployment)
+
+
+def _remember_attempt(world: World, deployment: Deployment, group: DeploymentGroup) -> None:
+    attempted = LastDeployment(
+        deployment_id=deployment.deployment_id,
+        status=DeploymentStatus.IN_PROGRESS,
+        create_time=deployment.create_time,
+    )
+    world.store.groups.change(group.key, lambda g: g.model_copy(update={"last_attempted_deployment": attempted}))
+
+
+def open_phase(world: World, deployment: Deployment) -> None:
+    """Start the counters of the deployment's current phase and send its lanes; nothing if they were sent already."""
+    phase = deployment.phases[deployment.phase]
+    if world.store.progress(deployment.deployment_id, deployment.phase) is not None:
+        return
+    world.store.open_phase(
+        deployment.deployment_id,
+        deployment.phase,
+        Progress(total=phase.count, lanes=phase.lanes),
+        check_at=world.now() + world.limits.nudge_seconds,
+    )
+    world.dispatch.open_lanes(deployment, deployment.phase)
+
+
+@shared_task(name=names.NEXT_HOST, bind=True, acks_late=True, ignore_result=True)
+def next_host(
+    self: Task[Any, Any], report: dict[str, Any] | None, deployment_id: str, phase: int, lane: int, step: int
+) -> None:
+    """Conclude the host a lane worked on and give the lane its next one; a lane that ends here counts for its chord."""
+    world = runtime.current()
+    told = HostReport.model_validate(report) if report else None
+    now, attempt = world.now(), world.token()
+
+    def choose(view: LaneView) -> Move:
+        return decide.next_move(view, step=step, report=told, now=now, attempt=attempt, limits=world.limits)
+
+    made = world.store.advance(deployment_id, phase, lane, choose)
+    if made is None:
+        return
+    view, move = made
+    match move:
+        case Stale():
+            raise Ignore
+        case Resend() if view.current:
+            _send(self, world, view, view.current, phase=phase, step=view.lane.step)
+        case Step(take=taken) if taken and view.upcoming:
+            record = view.upcoming.model_copy(update={"attempt": taken.attempt})
+            _send(self, world, view, record, phase=phase, step=step + 1)
+
+
+def _send(
+    task: Task[Any, Any], world: World, view: LaneView, record: TargetRecord, *, phase: int, step: int
+) -> NoReturn:
+    report = write_report(world, view.deployment, record, phase=phase, lane=view.lane.number, step=step)
+    chain = canvas.host_chain(
+        report,
+        view.deployment.phases[phase].events,
+        queue=record.target.queue,
+        phase=phase,
+        pickup_seconds=world.limits.pickup_seconds,
+    )
+    raise task.replace(chain)
+
+
+@shared_task(name=names.PHASE_CONCLUDED, acks_late=True, ignore_result=True)
+def phase_concluded(_results: object, deployment_id: str, phase: int) -> None:
+    """Once every lane of the phase has retired: open the next phase or settle."""
+    world = runtime.current()
+    deployment = world.store.deployment(deployment_id)
+    progress = world.store.progress(deployment_id, phase)
+    if deployment is None or progress is None or not progress.concluded:
+        return
+    if deployment.phase == phase and not deployment.status.final:
+        settle_now(world, deployment)
+
+
+@shared_task(name=names.SETTLE, acks_late=True, ignore_result=True)
+def settle(deployment_id: str) -> None:
+    """Write the verdict of a deployment that has nothing left to do."""
+    world = runtime.current()
+    deployment = world.store.deployment(deployment_id)
+    if deployment is not None and not deployment.status.final:
+        settle_now(world, deployment)
+
+
+def settle_now(world: World, deployment: Deployment) -> None:
+    """Write the verdict, tell the group of it, and start whoever waits."""
+    progress = world.store.progress(deployment.deployment_id, deployment.phase)
+    first = world.store.targets(deployment.deployment_id, first=0, count=PAGE)
+    now = world.now()
+
+    def verdict(present: Deployment) -> Change | None:
+        return decide.settle(present, progress or Progress(), now=now, sample=first)
+
+    verdict_now = verdict(deployment)
+    if verdict_now is None:
+        return
+    _tell_group(world, verdict_now.deployment)
+    changed = world.store.change(deployment.deployment_id, verdict)
+    if changed is not None:
+        after_end(world, changed.deployment, changed.freed)
+
+
+def after_end(world: World, deployment: Deployment, freed: str | None) -> None:
+    """What follows the end of a deployment: its event is told and the next in the queue begins."""
+    world.dispatch.announce()
+    if freed is not None:
+        world.dispatch.begin(freed)
+
+
+def _tell_group(world: World, ended: Deployment) -> None:
+    """The group's last deployments and, on success, its revision. Written before the deployment ends, so that a crash
+    between the two repeats this and loses nothing."""
+    summary = LastDeployment(
+        deployment_id=ended.deployment_id,
+        status=ended.status,
+        create_time=ended.create_time,
+        end_time=ended.complete_time,
+    )
+    update: dict[str, object] = {"last_attempted_deployment": summary}
+    if ended.status is DeploymentStatus.SUCCEEDED:
+        update |= {"last_successful_deployment": summary, "target_revision": ended.revision}
+    key = group_key(ended.application_name, ended.deployment_group_name)
+    world.store.groups.change(key, lambda group: group.model_copy(update=update))
+
+
+def stop(world: World, deployment_id: str) -> Deployment:
+    """Ask a deployment to stop: nothing new starts, hosts skip the events they have not begun.
+
+    Raises DeploymentDoesNotExist or DeploymentAlreadyCompleted.
+    """
+    now = world.now()
+    changed = world.store.change(deployment_id, lambda present: admission.stop(present, now=now))
+    present = changed.deployment if changed else world.store.deployment(deployment_id)
+    if present is None or (changed is None and present.status.final):
+        raise admission.not_stoppable(deployment_id, present)
+    if present.status.final:
+        after_end(world, present, changed.freed if changed else None)
+    else:
+        world.dispatch.stop_hosts(deployment_id)
+    return present
+
+
+def _pages(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (items[at : at + PAGE] for at in range(0, len(items), PAGE))
+
+
+__all__ = ["CallerError", "begin", "next_host", "phase_concluded", "settle", "stop"]

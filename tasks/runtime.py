@@ -1,0 +1,45 @@
+"""The world a process works in: the ports that wiring filled in, found by every task of the process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from domain.errors import SlipwayError
+from domain.limits import Limits
+from domain.ports import Dispatcher, Fleet, Publisher, Sources, Store
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the control plane's tasks may touch."""
+
+    store: Store
+    fleet: Fleet
+    sources: Sources
+    dispatch: Dispatcher
+    publishers: Sequence[Publisher]
+    limits: Limits
+    now: Callable[[], float]
+    token: Callable[[], str]
+    """A fresh attempt token."""
+
+
+class NotWired(SlipwayError):
+    """The process was started without a world; start it with the slipway command."""
+
+
+_world: World | None = None
+
+
+def enter(world: World) -> None:
+    """Make this the world of the process."""
+    global _world  # noqa: PLW0603
+    _world = world
+
+
+def current() -> World:
+    """The world of the process; raises NotWired before one was entered."""
+    if _world is None:
+        raise NotWired
+    return _world

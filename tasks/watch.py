@@ -1,0 +1,166 @@
+"""The watch: finds work that has gone silent and puts it in motion again from the store. It owns nothing; any number may
+run, one at a time does the looking."""
+
+from __future__ import annotations
+
+from domain.deployments import Deployment, DeploymentStatus, Lane, TargetRecord
+from domain.fleet import AgentSeen
+from domain.moves import Due
+from domain.reports import HostReport, Outcome
+from tasks.announce import tell_outbox
+from tasks.orders import events_left, write_report
+from tasks.rollout import expire
+from tasks.runtime import World
+from workflows import timeouts
+from workflows.timeouts import Continue, Nudge, Reap, StartLane, Wait
+
+LEASE = 15.0
+"""Seconds after which another watch takes over from one that died."""
+PAGE = 200
+
+
+def look_at_lanes(world: World, *, listening_since: float) -> int:
+    """Look at every lane whose time has come; how many there were."""
+    looked = 0
+    while due := world.store.due(world.now(), limit=PAGE):
+        for lane in due:
+            _look(world, lane, listening_since)
+        looked += len(due)
+        if len(due) < PAGE:
+            break
+    return looked
+
+
+def _look(world: World, due: Due, listening_since: float) -> None:
+    now = world.now()
+    deployment = world.store.deployment(due.deployment_id)
+    if deployment is None or deployment.status.final:
+        world.store.postpone(due, now + world.limits.deployment_seconds)
+        return
+    lane = world.store.lane(due.deployment_id, due.phase, due.lane)
+    record = world.store.target(due.deployment_id, lane.target_id) if lane.target_id else None
+    seen = world.store.seen([record.target.target_id])[0] if record else None
+    verdict = _judge(world, deployment, due.phase, lane, record, seen, listening_since, now)
+    _act(world, deployment, due, lane, record, verdict, now)
+
+
+def _judge(
+    world: World,
+    deployment: Deployment,
+    phase: int,
+    lane: Lane,
+    record: TargetRecord | None,
+    seen: AgentSeen | None,
+    listening_since: float,
+    now: float,
+) -> timeouts.Verdict:
+    return timeouts.judge(
+        deployment,
+        deployment.phases[phase].events,
+        lane,
+        record,
+        agent_seen=seen,
+        control_since=listening_since,
+        now=now,
+        limits=world.limits,
+    )
+
+
+def _act(
+    world: World,
+    deployment: Deployment,
+    due: Due,
+    lane: Lane,
+    record: TargetRecord | None,
+    verdict: timeouts.Verdict,
+    now: float,
+) -> None:
+    match verdict:
+        case Wait(until=until):
+            world.store.postpone(due, until)
+        case StartLane():
+            world.store.postpone(due, now + world.limits.nudge_seconds)
+            world.dispatch.continue_lane(deployment, due.phase, lane, None)
+        case Nudge(until=until) if record:
+            world.store.postpone(due, until)
+            world.dispatch.run_host(deployment, due.phase, lane, _report(world, deployment, due, lane, record))
+        case Continue(outcomes=outcomes) | Reap(outcomes=outcomes) if record:
+            world.store.postpone(due, now + world.limits.nudge_seconds)
+            report = _report(world, deployment, due, lane, record, outcomes)
+            world.dispatch.continue_lane(deployment, due.phase, lane, report)
+
+
+def _report(
+    world: World,
+    deployment: Deployment,
+    due: Due,
+    lane: Lane,
+    record: TargetRecord,
+    outcomes: tuple[Outcome, ...] | None = None,
+) -> HostReport:
+    known = tuple(
+        Outcome(
+            event=event,
+            status=held.status,
+            start_time=held.start_time,
+            end_time=held.end_time,
+            diagnostics=held.diagnostics,
+            forgiven=held.forgiven,
+        )
+        for event in deployment.phases[due.phase].events
+        if (held := record.events.get(event)) and held.status.final
+    )
+    return write_report(
+        world,
+        deployment,
+        record,
+        phase=due.phase,
+        lane=lane.number,
+        step=lane.step,
+        outcomes=known if outcomes is None else outcomes,
+    )
+
+
+def look_at_deployments(world: World) -> None:
+    """Find deployments that stand still as a whole: never begun, concluded but not settled, or over their time."""
+    after = ""
+    while ids := world.store.active(after=after, limit=PAGE):
+        for deployment in world.store.deployments(ids):
+            if deployment is not None:
+                _look_at_deployment(world, deployment)
+        after = ids[-1]
+
+
+def _look_at_deployment(world: World, deployment: Deployment) -> None:
+    now = world.now()
+    stale = now - deployment.create_time > world.limits.nudge_seconds
+    match deployment.status:
+        case DeploymentStatus.CREATED if stale:
+            world.dispatch.begin(deployment.deployment_id)
+        case DeploymentStatus.QUEUED if world.store.running(deployment.deployment_group_id) == deployment.deployment_id:
+            world.dispatch.begin(deployment.deployment_id)
+        case DeploymentStatus.IN_PROGRESS:
+            _look_at_phase(world, deployment, now)
+
+
+def _look_at_phase(world: World, deployment: Deployment, now: float) -> None:
+    progress = world.store.progress(deployment.deployment_id, deployment.phase)
+    if progress is None:
+        world.dispatch.begin(deployment.deployment_id)
+    elif progress.concluded:
+        world.dispatch.conclude(deployment.deployment_id, deployment.phase)
+    elif timeouts.deployment_expired(deployment, now, world.limits):
+        expire(world, deployment)
+
+
+def round_of_watch(world: World, *, listening_since: float, deployments_too: bool) -> None:
+    """One round: lanes always, whole deployments when asked, and whatever is left in the outbox."""
+    if not world.store.claim("watch", LEASE):
+        return
+    look_at_lanes(world, listening_since=listening_since)
+    if deployments_too:
+        look_at_deployments(world)
+    tell_outbox(world)
+
+
+__all__ = ["events_left", "look_at_deployments", "look_at_lanes", "round_of_watch"]
