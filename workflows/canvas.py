@@ -55,8 +55,9 @@ def _shard(deployment_id: str, phase: int, shard: int, lanes: int) -> Signature[
         )
         for lane in range(first, first + shard_size(lanes, shard))
     ]
-    members = group(header, task_id=chord_id(deployment_id, phase, shard))
-    return cast("Signature[Any]", chord(members, _concluded(deployment_id, phase, shard)))
+    # Celery takes a chord's own task id for the group of its header and for its body alike.
+    body = _concluded(deployment_id, phase, shard)
+    return cast("Signature[Any]", chord(group(header), body, task_id=chord_id(deployment_id, phase, shard)))
 
 
 def _concluded(deployment_id: str, phase: int, shard: int) -> Signature[Any]:
@@ -65,7 +66,7 @@ def _concluded(deployment_id: str, phase: int, shard: int) -> Signature[Any]:
         names.PHASE_CONCLUDED,
         (deployment_id, phase),
         about=f"{deployment_id} phase {phase}",
-        task_id=f"{chord_id(deployment_id, phase, shard)}.concluded",
+        task_id=chord_id(deployment_id, phase, shard),
     )
 
 
@@ -99,14 +100,13 @@ def host_chain(
     steps = [
         _signature(
             names.event_task(event),
-            (),
+            (wire(report),) if event is events[0] else (),
             queue=queue if BY_EVENT[event].runner is Runner.HOST else names.TRAFFIC_QUEUE,
             about=about,
             expires=pickup_seconds,
         )
         for event in events
     ]
-    steps[0].args = (wire(report),)
     tail = _signature(
         names.NEXT_HOST,
         (order.deployment_id, phase, order.lane, order.step),
