@@ -27,6 +27,7 @@ MAX_VALUES = 100_000
 # libyaml gives the original's verdict on syntax to the letter; the pure parser stands in where it was not built.
 _LOADER = yaml.CLoader if getattr(yaml, "__with_libyaml__", False) else yaml.Loader
 _FORBIDDEN = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _BREAK = re.compile(r"\r\n|[\r\n\x85\u2028\u2029]")
 
 _HINTS = (
@@ -72,7 +73,7 @@ def _decode(text: bytes | str, found: Findings) -> str:
         raise _Stop
     decoded = _decode_bytes(text, found) if isinstance(text, bytes) else text
     decoded = decoded.removeprefix("\ufeff")
-    if (bad := _FORBIDDEN.search(decoded)) and "\ud800" <= bad.group() <= "\udfff":
+    if bad := _SURROGATE.search(decoded):
         found.error(_place(decoded, bad.start()), "half a surrogate pair is no character", "save the file as UTF-8")
         raise _Stop
     return decoded
@@ -160,6 +161,8 @@ class _Composer:
 
     def _value(self, event: yaml.ScalarEvent) -> Scalar | Refused:
         try:
+            if _SURROGATE.search(event.value):
+                raise Unreadable("half a surrogate pair is no character", "write the character itself")
             if event.implicit[1]:
                 return event.value
             return read_plain(event.value) if event.tag is None else read_tagged(event.tag, event.value)
