@@ -1,0 +1,133 @@
+"""Deployments in Redis: one hash each, who runs and who waits in each group, the indexes by time and by id."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+
+from adapters.store.contention import tries
+from adapters.store.part import Part
+from adapters.store.records import instant
+from domain import reasons
+from domain.deployments import Deployment, DeploymentStatus, moved
+from domain.errors import Conflict, DeploymentLimitExceeded
+from domain.happenings import Happening
+from domain.moves import Admitted, Change, Changed
+
+TOKEN_SECONDS = 86_400
+"""How long a request token is remembered."""
+
+
+class Deployments(Part):
+    """The Store's methods on deployments as a whole."""
+
+    def admit(
+        self, deployment: Deployment, *, token: str | None, queue: bool, happenings: Sequence[Happening] = ()
+    ) -> Admitted:
+        """Keep a new deployment and claim its group."""
+        given = {
+            "id": deployment.deployment_id,
+            "group": deployment.deployment_group_id,
+            "created": instant(deployment.create_time),
+            "token": token or "",
+            "token_seconds": TOKEN_SECONDS,
+            "queue": queue,
+            "document": deployment.model_dump_json(),
+            "queued": as_queued(deployment).model_dump_json(),
+            "nonce": secrets.token_hex(8),
+            "happenings": [happening.model_dump_json() for happening in happenings],
+        }
+        verdict, deployment_id, waits = self._connection.run("admit", given)
+        if verdict == "busy":
+            raise group_busy(deployment, deployment_id)
+        if verdict == "taken":
+            raise id_taken(deployment_id)
+        return Admitted(deployment_id=deployment_id, repeated=verdict == "repeated", queued=bool(waits))
+
+    def deployment(self, deployment_id: str) -> Deployment | None:
+        """The deployment, or None."""
+        return self.deployments([deployment_id])[0]
+
+    def deployments(self, deployment_ids: Sequence[str]) -> list[Deployment | None]:
+        """Deployments in the order of the ids."""
+        if not deployment_ids:
+            return []
+        found = self._connection.ask_all(
+            lambda pipe: [pipe.hget(self._keys("deployment", deployment_id), "d") for deployment_id in deployment_ids]
+        )
+        return [None if text is None else Deployment.model_validate_json(text) for text in found]
+
+    def recent(self, *, group_id: str | None = None, skip: int = 0, limit: int = 100) -> list[str]:
+        """Deployment ids, newest first, of one group or of all."""
+        if limit <= 0:
+            return []
+        key = self._keys("recent") if group_id is None else self._keys("recent", group_id)
+        found: list[str] = self._connection.ask(lambda redis: redis.zrevrange(key, skip, skip + limit - 1))
+        return found
+
+    def active(self, *, after: str = "", limit: int = 100) -> list[str]:
+        """Ids of deployments that have not ended, in id order."""
+        low = f"({after}" if after else "-"
+        found: list[str] = self._connection.ask(
+            lambda redis: redis.zrangebylex(self._keys("active"), low, "+", start=0, num=max(limit, 0))
+        )
+        return found
+
+    def running(self, group_id: str) -> str | None:
+        """The deployment that holds the group."""
+        found: str | None = self._connection.ask(lambda redis: redis.get(self._keys("running", group_id)))
+        return found
+
+    def change(self, deployment_id: str, edit: Callable[[Deployment], Change | None]) -> Changed | None:
+        """Edit a deployment under optimistic locking."""
+        for _ in tries():
+            text, version = self._connection.ask(
+                lambda redis: redis.hmget(self._keys("deployment", deployment_id), ["d", "version"])
+            )
+            if text is None:
+                return None
+            present = Deployment.model_validate_json(text)
+            change = edit(present)
+            if change is None:
+                return None
+            freed = self._write_change(present, change, version)
+            if freed is not None:
+                return Changed(deployment=change.deployment, freed=freed or None)
+        raise Conflict(f"deployment {deployment_id} changed under every attempt to write it; try again")
+
+    def _write_change(self, present: Deployment, change: Change, version: str) -> str | None:
+        check_change(present, change.deployment)
+        given = {
+            "id": present.deployment_id,
+            "version": version,
+            "nonce": secrets.token_hex(8),
+            "document": change.deployment.model_dump_json(),
+            "final": change.deployment.status.final,
+            "happenings": [happening.model_dump_json() for happening in change.happenings],
+        }
+        freed: str | None = self._connection.run("change", given)
+        return freed
+
+
+def as_queued(deployment: Deployment) -> Deployment:
+    """The deployment as it waits for its group."""
+    return deployment.model_copy(update={"status": DeploymentStatus.QUEUED})
+
+
+def group_busy(deployment: Deployment, running: str) -> DeploymentLimitExceeded:
+    """The refusal of a deployment whose group has another."""
+    group = deployment.deployment_group_name
+    return DeploymentLimitExceeded(reasons.GROUP_BUSY.format(group=group, running=running), running=running)
+
+
+def id_taken(deployment_id: str) -> Conflict:
+    """The refusal of a deployment whose id another has."""
+    return Conflict(f"there is a deployment {deployment_id} already; ask again for another id")
+
+
+def check_change(before: Deployment, after: Deployment) -> None:
+    """Raises for an edit that the indexes could not follow: another id or group, or a return from the end."""
+    if (before.deployment_id, before.deployment_group_id) != (after.deployment_id, after.deployment_group_id):
+        raise ValueError(f"the id and the group of deployment {before.deployment_id} are not for editing")
+    if before.status.final and after.status is not before.status:
+        moved(before.status, after.status)

@@ -1,0 +1,31 @@
+-- Keeps a new deployment and claims its group. {'new' | 'repeated' | 'busy' | 'taken', id, 1 if it waits}
+local function waits(id)
+  local group = redis.call('HGET', key('deployment', id), 'group')
+  return group and redis.call('LPOS', key('waiting', group), id) and 1 or 0
+end
+
+local deployment = key('deployment', input.id)
+local admission = redis.call('HGET', deployment, 'admission')
+if admission == input.nonce then return {'new', input.id, waits(input.id)} end
+
+local token = input.token ~= '' and key('token', input.token)
+local earlier = token and redis.call('GET', token)
+if earlier then return {'repeated', earlier, waits(earlier)} end
+if admission then return {'taken', input.id, 0} end
+
+local running = redis.call('GET', key('running', input.group))
+if running and not input.queue then return {'busy', running, 0} end
+
+local document = running and input.queued or input.document
+redis.call('HSET', deployment, 'd', document, 'version', input.nonce, 'admission', input.nonce, 'group', input.group)
+if running then
+  redis.call('RPUSH', key('waiting', input.group), input.id)
+else
+  redis.call('SET', key('running', input.group), input.id)
+end
+redis.call('ZADD', key('active'), 0, input.id)
+redis.call('ZADD', key('recent'), input.created, input.id)
+redis.call('ZADD', key('recent', input.group), input.created, input.id)
+if token then redis.call('SET', token, input.id, 'EX', input.token_seconds) end
+tell(input.happenings)
+return {'new', input.id, running and 1 or 0}

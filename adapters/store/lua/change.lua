@@ -1,0 +1,36 @@
+-- Writes a deployment if its version is the expected one. False if not; else the id of the deployment that was freed, or ''.
+local deployment = key('deployment', input.id)
+local held = redis.call('HMGET', deployment, 'version', 'group', 'final', 'freed')
+local version, group, final, freed = held[1], held[2], held[3], held[4]
+if version == input.nonce then return freed or '' end
+if version ~= input.version then return false end
+
+redis.call('HSET', deployment, 'd', input.document, 'version', input.nonce)
+tell(input.happenings)
+if final or not input.final then return '' end
+
+-- It ends with this change: nothing of it is due or active any more, and its group is free.
+redis.call('HSET', deployment, 'final', 1)
+redis.call('ZREM', key('active'), input.id)
+for _, name in ipairs(redis.call('HKEYS', deployment)) do
+  local phase = string.match(name, '^lanes:(%d+)$')
+  if phase then
+    local lanes = tonumber(redis.call('HGET', deployment, name))
+    for shard = 0, shard_of(math.max(lanes - 1, 0)) do
+      redis.call('DEL', key('due', input.id, phase, shard))
+      refresh_due(input.id, phase, shard)
+    end
+  end
+end
+if redis.call('GET', key('running', group)) ~= input.id then
+  redis.call('LREM', key('waiting', group), 0, input.id)
+  return ''
+end
+local next = redis.call('LPOP', key('waiting', group))
+if not next then
+  redis.call('DEL', key('running', group))
+  return ''
+end
+redis.call('SET', key('running', group), next)
+redis.call('HSET', deployment, 'freed', next)
+return next

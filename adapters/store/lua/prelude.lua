@@ -1,0 +1,43 @@
+-- What every script begins with. ARGV[1] is the prefix of all keys, ARGV[2] the input as JSON; every number in the input
+-- that is a time comes as text, because cjson would round it.
+local prefix = ARGV[1]
+local input = cjson.decode(ARGV[2])
+
+local PAGE, LANES_PER_SHARD = 128, 256
+
+local function escape(text)
+  return (string.gsub(text, '[^A-Za-z0-9+=,.@_%-]', function(c) return string.format('%%%02X', string.byte(c)) end))
+end
+
+local function key(...)
+  local words = {prefix}
+  for _, word in ipairs({...}) do words[#words + 1] = escape(tostring(word)) end
+  return table.concat(words, ':')
+end
+
+local function tell(happenings)
+  for _, happening in ipairs(happenings) do redis.call('XADD', key('outbox'), '*', 'd', happening) end
+end
+
+local function page_of(index)
+  return math.floor(index / PAGE)
+end
+
+local function shard_of(lane)
+  return math.floor(lane / LANES_PER_SHARD)
+end
+
+-- The lanes that are due lie in shards; one set knows the earliest of each shard.
+local function due_key(id, phase, lane)
+  return key('due', id, phase, shard_of(lane))
+end
+
+local function refresh_due(id, phase, shard)
+  local member = escape(id) .. ':' .. phase .. ':' .. shard
+  local first = redis.call('ZRANGE', key('due', id, phase, shard), 0, 0, 'WITHSCORES')
+  if first[2] then
+    redis.call('ZADD', key('due'), first[2], member)
+  else
+    redis.call('ZREM', key('due'), member)
+  end
+end

@@ -1,0 +1,76 @@
+"""The store in Redis 6.2 or newer, or Valkey: every change is one script, so it happens as a whole or not at all.
+
+Needs one primary (no cluster) with an append-only file; what was answered is as safe as that file.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+
+from adapters.store.connection import Connection
+from adapters.store.deployments import Deployments
+from adapters.store.lanes import Lanes
+from adapters.store.outbox import Outbox
+from adapters.store.reports import Reports
+from adapters.store.shelves import RedisShelf
+from domain.applications import Application
+from domain.configs import DeploymentConfig
+from domain.fleet import Instance
+from domain.groups import DeploymentGroup
+from domain.ports import Shelf
+from domain.revisions import Revision
+
+
+class RedisStore(Deployments, Lanes, Reports, Outbox):
+    """`url` is redis://, rediss://, unix:///path?db=0 or redis+socket:///path; `log_limit` is in bytes per event."""
+
+    def __init__(self, url: str, *, prefix: str = "slipway", log_limit: int = 1_048_576) -> None:
+        super().__init__(Connection(url, prefix), log_limit)
+        self._owner = secrets.token_hex(8)
+        self._parsed = {}
+        self._applications = RedisShelf(self._connection, self._keys, "application", Application)
+        self._groups = RedisShelf(self._connection, self._keys, "group", DeploymentGroup)
+        self._configs = RedisShelf(self._connection, self._keys, "config", DeploymentConfig)
+        self._instances = RedisShelf(self._connection, self._keys, "instance", Instance)
+        self._revisions = RedisShelf(self._connection, self._keys, "revision", Revision)
+
+    @property
+    def applications(self) -> Shelf[Application]:
+        """By name."""
+        return self._applications
+
+    @property
+    def groups(self) -> Shelf[DeploymentGroup]:
+        """By `application/group`."""
+        return self._groups
+
+    @property
+    def configs(self) -> Shelf[DeploymentConfig]:
+        """Custom ones, by name."""
+        return self._configs
+
+    @property
+    def instances(self) -> Shelf[Instance]:
+        """On-premises instances, by name."""
+        return self._instances
+
+    @property
+    def revisions(self) -> Shelf[Revision]:
+        """By `application/identity`."""
+        return self._revisions
+
+    def claim(self, name: str, seconds: float) -> bool:
+        """Take (or, as its holder, keep) a lease; the holder is this store in this process."""
+        # Pool workers are forked with the same store, and each is a holder of its own.
+        owner = f"{self._owner}:{os.getpid()}"
+        given = {"name": name, "owner": owner, "milliseconds": max(1, round(seconds * 1000))}
+        return bool(self._connection.run("claim", given))
+
+    def ping(self) -> None:
+        """Return if the store answers."""
+        self._connection.ask(lambda redis: redis.ping())
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._connection.close()

@@ -1,0 +1,73 @@
+"""Fixtures of the contract suites: each adapter of a port in turn."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from adapters.store import STORES
+from adapters.store.memory import MemoryStore
+from adapters.store.redis import RedisStore
+from domain.ports import Store
+from tests.contract.redis_server import RedisServer, find_redis
+
+_prefixes = itertools.count()
+
+Peers = Callable[[], Store]
+
+
+@pytest.fixture(scope="session")
+def redis_binary() -> str:
+    """A Redis server to start; where there is none the test is skipped, or fails with SLIPWAY_REQUIRE=all."""
+    binary = find_redis()
+    if binary is None and os.environ.get("SLIPWAY_REQUIRE") == "all":
+        pytest.fail("no redis-server here, and SLIPWAY_REQUIRE=all")
+    if binary is None:
+        pytest.skip("no redis-server here: install redis or valkey")
+    return binary
+
+
+@pytest.fixture(scope="session")
+def redis_server(redis_binary: str) -> Iterator[RedisServer]:
+    """A server for all tests; each uses a prefix of its own."""
+    # A unix socket's path may have 107 bytes only, which pytest's own folders can exceed.
+    with tempfile.TemporaryDirectory(prefix="slipway-") as folder:
+        server = RedisServer(redis_binary, Path(folder))
+        server.start()
+        yield server
+        server.kill()
+
+
+@pytest.fixture(params=list(STORES))
+def open_store(request: pytest.FixtureRequest) -> Iterator[Callable[..., tuple[Store, Peers]]]:
+    """Opens a fresh store; also gives what opens it once more, as another process would."""
+    opened: list[RedisStore] = []
+
+    def memory(**options: int) -> tuple[Store, Peers]:
+        store = MemoryStore(**options)
+        return store, store.peer
+
+    def redis(**options: int) -> tuple[Store, Peers]:
+        server: RedisServer = request.getfixturevalue("redis_server")
+        prefix = f"test{next(_prefixes)}"
+
+        def peer() -> RedisStore:
+            opened.append(RedisStore(server.url, prefix=prefix, **options))
+            return opened[-1]
+
+        return peer(), peer
+
+    yield {"memory": memory, "redis": redis}[request.param]
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(open_store: Callable[..., tuple[Store, Peers]]) -> Store:
+    """A fresh store of each kind."""
+    return open_store()[0]
