@@ -27,7 +27,7 @@ class ObjectType(StrEnum):
 
 
 class FileMapping(Value):
-    """One entry of `files`: a path in the bundle and the directory (or, for a directory, its counterpart) on the host."""
+    """One entry of `files`: a path in the bundle, and the directory on the host that it goes to."""
 
     source: str
     destination: str

@@ -209,8 +209,8 @@ class Deployment(Value):
     """N: the number of targets."""
     floor: int = 0
     """M: how many must stay healthy."""
-    stopping: bool = False
-    """A stop was asked for: nothing new starts."""
+    stopping: ErrorInformation | None = None
+    """Why the deployment is to end early: nothing new starts."""
     rolling_back: str | None = None
 
 

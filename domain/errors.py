@@ -118,7 +118,7 @@ class DeploymentConfigAlreadyExists(CallerError):
 
 
 class InvalidDeploymentConfigName(CallerError):
-    """The deployment configuration name must be 1 to 100 of A-Z a-z 0-9 + = , . @ _ - and not begin CodeDeployDefault."""
+    """The configuration name must be 1 to 100 of A-Z a-z 0-9 + = , . @ _ - and not begin CodeDeployDefault."""
 
     code = "InvalidDeploymentConfigNameException"
 
@@ -210,3 +210,33 @@ class InvalidTag(CallerError):
     """A tag needs a key of 1 to 128 characters and a value of at most 256."""
 
     code = "InvalidTagException"
+
+
+class InvalidEC2Tag(CallerError):
+    """A tag filter needs a key, a value or both, as its type says."""
+
+    code = "InvalidEC2TagException"
+
+
+class InvalidEC2TagCombination(CallerError):
+    """Give either ec2TagFilters or ec2TagSet, not both."""
+
+    code = "InvalidEC2TagCombinationException"
+
+
+class InvalidOnPremisesTagCombination(CallerError):
+    """Give either onPremisesInstanceTagFilters or onPremisesTagSet, not both."""
+
+    code = "InvalidOnPremisesTagCombinationException"
+
+
+class TagLimitExceeded(CallerError):
+    """At most 10 tags are allowed."""
+
+    code = "TagLimitExceededException"
+
+
+class TagSetListLimitExceeded(CallerError):
+    """At most 3 tag groups are allowed."""
+
+    code = "TagSetListLimitExceededException"

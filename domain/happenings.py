@@ -40,7 +40,7 @@ TERMINAL: frozenset[HappeningType] = frozenset(
 
 
 class Happening(Value):
-    """Something that happened, as told outside. `event_id` is for deduplication: told at least once, same id each time."""
+    """Something that happened, as told outside: at least once, with the same `event_id` each time."""
 
     event_id: str
     type: HappeningType

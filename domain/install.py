@@ -279,7 +279,7 @@ class Disk(Protocol):
         """Be the only one at work in this place."""
 
     def recover(self, place: Place) -> None:
-        """Undo an installation that a crash cut off; nothing happens where there is none."""
+        """Undo an installation that a crash cut off, or drop what a finished one kept; harmless where there is none."""
 
     def look(self, question: Question, place: Place) -> Facts:
         """Find out what planning must know; changes nothing."""

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from domain.install import TYPES, Context, Instruction, Kind, Plan, Recorded
+from domain.install import TYPES, Context, CopyFile, Instruction, Kind, Plan, Recorded
 
 _WORDS = {kind: word for word, kind in TYPES.items()}
 
@@ -61,11 +61,15 @@ def plan_as_text(plan: Plan) -> str:
     return f'{head}"instructions":[\n{lines}\n]}}\n'
 
 
-def _line(instruction: Instruction) -> str:
-    return _ENCODE(instruction_as_json(instruction))
-
-
 _ENCODE = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def _line(instruction: Instruction) -> str:
+    if type(instruction) is CopyFile:  # Most of every plan: written here, it takes a quarter of the time.
+        replaces = ',"replaces":true' if instruction.replaces else ""
+        paths = f'"source":{_ENCODE(instruction.source)},"destination":{_ENCODE(instruction.destination)}'
+        return f'{{"type":"copy",{paths}{replaces}}}'
+    return _ENCODE(instruction_as_json(instruction))
 
 
 def plan_from_text(text: str) -> Plan:
@@ -84,7 +88,10 @@ def plan_from_text(text: str) -> Plan:
 
 def record_as_text(record: Iterable[Recorded]) -> str:
     """The record, one JSON list a line: kind, path, and the SELinux context where there is one."""
-    return "".join(f"{_ENCODE([kind, path, *([context] if context else [])])}\n" for kind, path, context in record)
+    return "".join(
+        f'["{kind.value}",{_ENCODE(path)}{"," + _ENCODE(context) if context else ""}]\n'
+        for kind, path, context in record
+    )
 
 
 def record_from_text(text: str) -> tuple[Recorded, ...]:

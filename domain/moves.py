@@ -28,7 +28,7 @@ class LaneView:
 
 @dataclass(frozen=True, slots=True)
 class Conclude:
-    """The target's attempt is over: its status, the outcomes of its events, and what the group remembers of the host."""
+    """The target's attempt is over: its status, its events' outcomes, and what the group remembers of the host."""
 
     target_id: str
     status: TargetStatus
@@ -87,7 +87,7 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """What became of a request: the deployment's id, whether an earlier request with the token made it, whether it waits."""
+    """What became of a request: the deployment's id, whether an earlier request made it, whether it waits."""
 
     deployment_id: str
     repeated: bool = False
@@ -114,7 +114,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class LogChunk:
-    """Consecutive lines of an event's log; `first` counts from 0 within the event, `dropped` bytes were left out before it."""
+    """Consecutive lines of an event's log: `first` counts from 0, `dropped` bytes were left out before it."""
 
     event: str
     first: int

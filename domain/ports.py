@@ -15,7 +15,7 @@ from domain.fleet import AgentSeen, HostRecord, Instance
 from domain.groups import DeploymentGroup
 from domain.happenings import Happening
 from domain.moves import Admitted, Change, Changed, Due, Heard, LaneView, LogChunk, Move
-from domain.reports import BundleSource
+from domain.reports import BundleSource, HostReport
 from domain.revisions import Revision, RevisionLocation
 from domain.values import Instant, Value
 
@@ -176,10 +176,10 @@ class Dispatcher(Protocol):
     def open_lanes(self, deployment: Deployment, phase: int) -> None:
         """Send the chords of a phase: one lane each header task, `phase_concluded` the body."""
 
-    def continue_lane(self, deployment: Deployment, phase: int, lane: Lane, report: Value | None) -> None:
+    def continue_lane(self, deployment: Deployment, phase: int, lane: Lane, report: HostReport | None) -> None:
         """Send a lane's next step afresh, as part of its chord."""
 
-    def run_host(self, deployment: Deployment, phase: int, lane: Lane, report: Value) -> None:
+    def run_host(self, deployment: Deployment, phase: int, lane: Lane, report: HostReport, queue: str) -> None:
         """Send the rest of a host's chain afresh, as part of its lane's chord."""
 
     def conclude(self, deployment_id: str, phase: int) -> None:
@@ -191,8 +191,8 @@ class Dispatcher(Protocol):
     def announce(self) -> None:
         """Tell what is in the outbox."""
 
-    def stop_hosts(self, deployment_id: str) -> None:
-        """Tell every agent that a deployment was stopped."""
+    def stop_hosts(self, deployment_id: str, *, now: bool) -> None:
+        """Tell every agent that a deployment was stopped; with `now`, running scripts are to be ended."""
 
 
 class Publisher(Protocol):

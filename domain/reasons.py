@@ -30,6 +30,10 @@ EVENT_TIMEOUT = "The event ran longer than {seconds} seconds{seen}."
 AGENT_RESTARTED = "The agent was stopped or died while this event ran. Scripts may have run in part; deploy again once the host is well."
 STOPPED = "Skipped because the deployment was stopped."
 FAILED_BEFORE = "Skipped because an earlier event failed."
-ORDER_UNKNOWN = (
-    "The agent does not know this attempt: its records were removed while the deployment ran. Deploy again to this host."
+ORDER_UNKNOWN = "The agent does not know this attempt: its records were removed while the deployment ran. Deploy again to this host."
+AGENT_ISSUE = (
+    "No agent of the deployment group's instances took up its work. Check that the agents run and reach the broker; "
+    "`slipway doctor` shows when each was last seen."
 )
+SILENT = "The agent has not answered since {ago} seconds ago, while this event ran."
+NOTHING_OUTDATED = "All instances have the revision already; there was nothing to do."

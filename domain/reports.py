@@ -100,6 +100,8 @@ class HostOrder(Value):
     """Seconds one lifecycle event may take."""
     environment: Mapping[str, str] = {}
     """Variables for the hooks beside the documented ones (BUNDLE_BUCKET and the like)."""
+    blue_green_rollback: bool = False
+    """A blue/green deployment is being rolled back: other revisions' scripts count."""
     final_event: Event = Event.VALIDATE_SERVICE
     """The last event of the host's chain: once it succeeded, the revision is the last successful one."""
 

@@ -1,4 +1,4 @@
-"""Revisions: where the bundle of a version lies. The members are those of the API's `RevisionLocation`, and one of ours.
+"""Revisions: where the bundle of a version lies. The members are those of the API's `RevisionLocation`, and two of ours.
 
 Source: AWS CodeDeploy API reference, `RevisionLocation`, `S3Location`, `GitHubLocation`.
 """
@@ -16,7 +16,7 @@ BundleKind = Literal["tar", "tgz", "zip", "directory"]
 
 
 class RevisionType(StrEnum):
-    """What kind of place a revision lies in. `Bundle` (the built-in store) and `Local` (a path on the host) are ours."""
+    """What kind of place a revision lies in; `Bundle` (the built-in store) and `Local` (a host's path) are ours."""
 
     S3 = "S3"
     GITHUB = "GitHub"

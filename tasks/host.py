@@ -1,4 +1,4 @@
-"""The tasks of an agent: one per lifecycle event, under the event's own name. They return outcomes, they do not raise."""
+"""The tasks of an agent: one per lifecycle event, under the event's own name. They return outcomes and do not raise."""
 
 from __future__ import annotations
 

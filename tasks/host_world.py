@@ -79,5 +79,7 @@ class HostWorld:
     tell: Callable[[AgentReport], None]
     """Passes a report to the control plane; returns at once."""
     stopped: Mapping[str, threading.Event]
-    """Deployments that are to stop on this host; looked up by id, made on demand."""
+    """Deployments of which no further event begins on this host; looked up by id, made on demand."""
+    cut: Mapping[str, threading.Event]
+    """Deployments whose running script is ended at once."""
     now: Callable[[], float]

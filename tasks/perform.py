@@ -116,7 +116,7 @@ def _scripts(world: HostWorld, event: Event, order: HostOrder) -> Diagnostics | 
         archive=archive,
         log=world.records.script_log(order.deployment_group_id, order.deployment_id),
         on_line=_line_teller(world, event, order),
-        stop=world.stopped[order.deployment_id],
+        stop=world.cut[order.deployment_id],
     )
 
 

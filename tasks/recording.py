@@ -14,7 +14,9 @@ def record(world: World, messages: Iterable[AgentReports]) -> int:
     """Keep the reports of the messages in order, in few round trips; how many there were."""
     now = world.now()
     heard = [
-        Heard(report, timeouts.check_after(report, world.limits, now)) for message in messages for report in message.reports
+        Heard(report, timeouts.check_after(report, world.limits, now))
+        for message in messages
+        for report in message.reports
     ]
     if heard:
         world.store.record(heard)

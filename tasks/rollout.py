@@ -9,8 +9,16 @@ from typing import Any, NoReturn, TypeVar
 from celery import Task, shared_task
 from celery.exceptions import Ignore
 
-from domain.deployments import Deployment, DeploymentStatus, Progress, TargetRecord
-from domain.errors import CallerError
+from domain import reasons
+from domain.deployments import (
+    Deployment,
+    DeploymentErrorCode,
+    DeploymentStatus,
+    ErrorInformation,
+    Progress,
+    TargetRecord,
+)
+from domain.fleet import Target
 from domain.groups import DeploymentGroup, LastDeployment, group_key
 from domain.moves import Change, LaneView, Move, Resend, Stale, Step
 from domain.reports import HostReport
@@ -59,12 +67,12 @@ def _start(world: World, deployment: Deployment) -> Deployment | None:
     if changed is None:
         return None
     if changed.deployment.status.final:
-        after_end(world, changed.deployment, changed.freed)
+        after_end(world, changed.freed)
         return None
     return changed.deployment
 
 
-def _targets(world: World, deployment: Deployment, group: DeploymentGroup) -> Sequence[Any]:
+def _targets(world: World, deployment: Deployment, group: DeploymentGroup) -> Sequence[Target]:
     chosen = targeting.choose(world.fleet.instances(), group)
     records = world.store.host_records(group.deployment_group_id, [instance.instance_id for instance in chosen])
     return targeting.in_pick_order(chosen, records, group, deployment)
@@ -101,9 +109,12 @@ def next_host(
     world = runtime.current()
     told = HostReport.model_validate(report) if report else None
     now, attempt = world.now(), world.token()
+    redelivered = bool((self.request.delivery_info or {}).get("redelivered"))
 
     def choose(view: LaneView) -> Move:
-        return decide.next_move(view, step=step, report=told, now=now, attempt=attempt, limits=world.limits)
+        return decide.next_move(
+            view, step=step, report=told, now=now, attempt=attempt, limits=world.limits, redelivered=redelivered
+        )
 
     made = world.store.advance(deployment_id, phase, lane, choose)
     if made is None:
@@ -169,10 +180,10 @@ def settle_now(world: World, deployment: Deployment) -> None:
     _tell_group(world, verdict_now.deployment)
     changed = world.store.change(deployment.deployment_id, verdict)
     if changed is not None:
-        after_end(world, changed.deployment, changed.freed)
+        after_end(world, changed.freed)
 
 
-def after_end(world: World, deployment: Deployment, freed: str | None) -> None:
+def after_end(world: World, freed: str | None) -> None:
     """What follows the end of a deployment: its event is told and the next in the queue begins."""
     world.dispatch.announce()
     if freed is not None:
@@ -195,20 +206,21 @@ def _tell_group(world: World, ended: Deployment) -> None:
     world.store.groups.change(key, lambda group: group.model_copy(update=update))
 
 
-def stop(world: World, deployment_id: str) -> Deployment:
-    """Ask a deployment to stop: nothing new starts, hosts skip the events they have not begun.
+def stop(world: World, deployment_id: str, *, now: bool = False) -> Deployment:
+    """Ask a deployment to stop: nothing new starts, hosts skip the events they have not begun; with `now` the scripts that
+    run are ended too.
 
     Raises DeploymentDoesNotExist or DeploymentAlreadyCompleted.
     """
-    now = world.now()
-    changed = world.store.change(deployment_id, lambda present: admission.stop(present, now=now))
+    at = world.now()
+    changed = world.store.change(deployment_id, lambda present: admission.stop(present, now=at))
     present = changed.deployment if changed else world.store.deployment(deployment_id)
     if present is None or (changed is None and present.status.final):
         raise admission.not_stoppable(deployment_id, present)
     if present.status.final:
-        after_end(world, present, changed.freed if changed else None)
+        after_end(world, changed.freed if changed else None)
     else:
-        world.dispatch.stop_hosts(deployment_id)
+        world.dispatch.stop_hosts(deployment_id, now=now)
     return present
 
 
@@ -216,4 +228,10 @@ def _pages(items: Sequence[T]) -> Iterator[Sequence[T]]:
     return (items[at : at + PAGE] for at in range(0, len(items), PAGE))
 
 
-__all__ = ["CallerError", "begin", "next_host", "phase_concluded", "settle", "stop"]
+def expire(world: World, deployment: Deployment) -> None:
+    """End a deployment that ran too long: what runs may finish its event, nothing new starts."""
+    now = world.now()
+    seconds = world.limits.deployment_seconds
+    why = ErrorInformation(code=DeploymentErrorCode.TIMEOUT, message=reasons.DEPLOYMENT_TIMEOUT.format(seconds=seconds))
+    if world.store.change(deployment.deployment_id, lambda present: admission.stop(present, now=now, why=why)):
+        world.dispatch.stop_hosts(deployment.deployment_id, now=False)

@@ -23,6 +23,8 @@ class World:
     now: Callable[[], float]
     token: Callable[[], str]
     """A fresh attempt token."""
+    new_id: Callable[[], str]
+    """A fresh deployment id."""
 
 
 class NotWired(SlipwayError):
@@ -34,7 +36,7 @@ _world: World | None = None
 
 def enter(world: World) -> None:
     """Make this the world of the process."""
-    global _world  # noqa: PLW0603
+    global _world
     _world = world
 
 

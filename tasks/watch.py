@@ -1,5 +1,7 @@
-"""The watch: finds work that has gone silent and puts it in motion again from the store. It owns nothing; any number may
-run, one at a time does the looking."""
+"""The watch: finds work that has gone silent and puts it in motion again from the store.
+
+It owns nothing; any number may run, one at a time does the looking.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from domain.fleet import AgentSeen
 from domain.moves import Due
 from domain.reports import HostReport, Outcome
 from tasks.announce import tell_outbox
-from tasks.orders import events_left, write_report
+from tasks.orders import write_report
 from tasks.rollout import expire
 from tasks.runtime import World
 from workflows import timeouts
@@ -83,7 +85,8 @@ def _act(
             world.dispatch.continue_lane(deployment, due.phase, lane, None)
         case Nudge(until=until) if record:
             world.store.postpone(due, until)
-            world.dispatch.run_host(deployment, due.phase, lane, _report(world, deployment, due, lane, record))
+            report = _report(world, deployment, due, lane, record)
+            world.dispatch.run_host(deployment, due.phase, lane, report, record.target.queue)
         case Continue(outcomes=outcomes) | Reap(outcomes=outcomes) if record:
             world.store.postpone(due, now + world.limits.nudge_seconds)
             report = _report(world, deployment, due, lane, record, outcomes)
@@ -99,14 +102,7 @@ def _report(
     outcomes: tuple[Outcome, ...] | None = None,
 ) -> HostReport:
     known = tuple(
-        Outcome(
-            event=event,
-            status=held.status,
-            start_time=held.start_time,
-            end_time=held.end_time,
-            diagnostics=held.diagnostics,
-            forgiven=held.forgiven,
-        )
+        timeouts.outcome_of(event, held)
         for event in deployment.phases[due.phase].events
         if (held := record.events.get(event)) and held.status.final
     )
@@ -149,6 +145,9 @@ def _look_at_phase(world: World, deployment: Deployment, now: float) -> None:
         world.dispatch.begin(deployment.deployment_id)
     elif progress.concluded:
         world.dispatch.conclude(deployment.deployment_id, deployment.phase)
+    elif deployment.stopping:
+        # Again and again, for agents that were away when it was said first.
+        world.dispatch.stop_hosts(deployment.deployment_id, now=False)
     elif timeouts.deployment_expired(deployment, now, world.limits):
         expire(world, deployment)
 
@@ -161,6 +160,3 @@ def round_of_watch(world: World, *, listening_since: float, deployments_too: boo
     if deployments_too:
         look_at_deployments(world)
     tell_outbox(world)
-
-
-__all__ = ["events_left", "look_at_deployments", "look_at_lanes", "round_of_watch"]

@@ -30,5 +30,5 @@ def host_queue(host_id: str) -> str:
 
 
 def event_task(event: Event) -> str:
-    """The task that carries out a lifecycle event: it bears the event's own name, so Flower shows it as people know it."""
+    """The task that carries out a lifecycle event: it bears the event's own name, as people know it."""
     return event.value

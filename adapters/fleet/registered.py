@@ -1,0 +1,26 @@
+"""On-premises instances as the store has them registered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from domain.fleet import Instance
+from domain.ports import Shelf
+
+PAGE = 500
+
+
+class RegisteredFleet:
+    """Every registered on-premises instance that was not deregistered."""
+
+    def __init__(self, shelf: Shelf[Instance]) -> None:
+        self._shelf = shelf
+
+    def instances(self) -> Sequence[Instance]:
+        """All of them, in name order."""
+        found: list[Instance] = []
+        after = ""
+        while names := self._shelf.names(after=after, limit=PAGE):
+            found.extend(instance for instance in self._shelf.many(names) if instance and not instance.deregister_time)
+            after = names[-1]
+        return found

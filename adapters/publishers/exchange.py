@@ -1,0 +1,46 @@
+"""Happenings on a durable kombu topic exchange, which any AMQP or Redis consumer can bind a queue to."""
+
+from __future__ import annotations
+
+import threading
+
+from kombu import Connection, Exchange, Producer
+from kombu.exceptions import OperationalError
+
+from domain.errors import WorldError
+from domain.happenings import Happening
+
+
+class ExchangePublisher:
+    """Publishes to the exchange `slipway.events` with routing keys such as `deployment.success`.
+
+    The message is the happening as JSON; its message id is the event id, so consumers can drop what they know.
+    """
+
+    def __init__(self, connection: Connection, *, exchange: str) -> None:
+        self._connection = connection
+        self._exchange = Exchange(exchange, type="topic", durable=True)
+        self._producer: Producer | None = None
+        self._lock = threading.Lock()
+
+    def publish(self, happening: Happening) -> None:
+        """Tell it; raises WorldError if the broker does not take it."""
+        with self._lock:
+            try:
+                self._open().publish(
+                    happening.model_dump(mode="json", exclude_none=True),
+                    routing_key=happening.type.routing_key,
+                    message_id=happening.event_id,
+                    serializer="json",
+                    delivery_mode=2,
+                    retry=True,
+                    retry_policy={"max_retries": 3, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 1.0},
+                )
+            except (OperationalError, ConnectionError, OSError) as error:
+                self._producer = None
+                raise WorldError(f"the broker did not take event {happening.event_id}: {error}") from error
+
+    def _open(self) -> Producer:
+        if self._producer is None:
+            self._producer = Producer(self._connection.clone(), exchange=self._exchange, auto_declare=True)
+        return self._producer

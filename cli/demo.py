@@ -1,0 +1,218 @@
+"""`slipway demo`: four simulated hosts, a sample web application in three versions, a deployment of each to watch."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from cli.deploy import upload
+from cli.following import follow
+from cli.world import settings, world
+from config.endpoint import Endpoint, read_endpoint
+from domain.configs import HALF_AT_A_TIME, ONE_AT_A_TIME
+from domain.deployments import CreateDeployment
+from domain.errors import SlipwayError
+
+HOSTS = ("web-1", "web-2", "web-3", "web-4")
+BROKEN_HOST = "web-3"
+SAMPLE = Path(__file__).resolve().parent.parent / "examples" / "webapp"
+LIMIT = 60.0
+"""Seconds for the installation to come up."""
+
+
+class DemoFailed(SlipwayError):
+    """The demo did not go as it should."""
+
+
+@click.command()
+@click.option("--clean", is_flag=True, help="End a demo's processes and remove its data.")
+@click.option(
+    "--keep/--no-keep", default=True, show_default=True, help="Leave everything running at the end, to look at."
+)
+def demo(clean: bool, keep: bool) -> None:
+    """Deploy a sample web application to four simulated hosts on this machine."""
+    home = (settings().home / "demo").resolve()
+    console = Console()
+    clean_up(home)
+    if clean:
+        console.print("The demo is gone.")
+        return
+    os.environ["SLIPWAY_HOME"] = str(home)
+    settings.cache_clear()
+    try:
+        endpoint = _start(home, console)
+        _run(home, console)
+    except BaseException:
+        clean_up(home)
+        raise
+    if keep:
+        _farewell(home, endpoint, console)
+    else:
+        clean_up(home)
+
+
+def _start(home: Path, console: Console) -> Endpoint:
+    home.mkdir(parents=True, exist_ok=True)
+    agents = [option for host in HOSTS for option in ("--agent", host)]
+    with (home / "up.log").open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603  (our own command line)
+            [sys.executable, "-m", "cli.main", "up", *agents],
+            env={**os.environ, "SLIPWAY_HOME": str(home)},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    with console.status("Starting Redis, bundle store, control, trigger, watch, Flower and four agents …"):
+        _wait(lambda: read_endpoint(home) is not None, process, home, "the installation")
+        settings.cache_clear()
+        _wait(lambda: all(world().store.seen(HOSTS)), process, home, "the agents")
+        _wait(lambda: _answers(settings().bundles.base_url + "/healthz"), process, home, "the bundle store")
+    endpoint = read_endpoint(home)
+    assert endpoint is not None  # noqa: S101  (waited for above)
+    return endpoint
+
+
+def _wait(ready: Callable[[], bool], process: subprocess.Popen[bytes], home: Path, what: str) -> None:
+    deadline = time.monotonic() + LIMIT
+    while not ready():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise DemoFailed(f"{what} did not come up; its logs are in {home / 'logs'} and {home / 'up.log'}")
+        time.sleep(0.05)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=1) as response:  # noqa: S310  (our own server on loopback)
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+def _run(home: Path, console: Console) -> None:
+    _prepare()
+    with tempfile.TemporaryDirectory(prefix="slipway-demo-") as scratch:
+        console.rule("Version 1, to half of the hosts at a time")
+        _deploy(make_version(Path(scratch), 1), HALF_AT_A_TIME, expect=0)
+        console.rule("Version 2, to one host at a time")
+        _deploy(make_version(Path(scratch), 2), ONE_AT_A_TIME, expect=0)
+        console.rule(f"Version 3, whose ValidateService fails on {BROKEN_HOST}: the deployment stops there")
+        _deploy(make_version(Path(scratch), 3, broken_on=BROKEN_HOST), ONE_AT_A_TIME, expect=1)
+    console.rule("What each host serves now")
+    for host in HOSTS:
+        console.print(f"  {host}: {headline(home, host)}", highlight=False)
+
+
+def _prepare() -> None:
+    from click.testing import CliRunner
+
+    from cli.main import cli
+
+    calls = [["create-application", "webapp"]]
+    calls += [["register", host, "--tag", "role=web"] for host in HOSTS]
+    calls += [["create-group", "webapp", "production", "--tag", "role=web"]]
+    for call in calls:
+        result = CliRunner().invoke(cli, call)
+        if result.exit_code:
+            raise DemoFailed(f"slipway {' '.join(call)}: {result.output.strip()}")
+
+
+def make_version(into: Path, number: int, *, broken_on: str | None = None) -> Path:
+    """A copy of the sample application that says its version, and fails to validate on one host if told so."""
+    made = into / f"v{number}"
+    shutil.copytree(SAMPLE, made)
+    page = made / "site" / "index.html"
+    page.write_text(page.read_text().replace("version 1", f"version {number}"))
+    if broken_on:
+        validate = made / "scripts" / "validate.sh"
+        check = (
+            f'case "$SLIPWAY_ROOT" in */{broken_on}/*) echo "the page does not load on this host" >&2; exit 1;; esac\n'
+        )
+        first, rest = validate.read_text().split("\n", 1)
+        validate.write_text(f"{first}\n{check}{rest}")
+    return made
+
+
+def _deploy(source: Path, config: str, *, expect: int) -> None:
+    from tasks.admitting import create_deployment
+
+    request = CreateDeployment(
+        application_name="webapp",
+        deployment_group_name="production",
+        revision=upload(source),
+        deployment_config_name=config,
+    )
+    code = follow(world(), create_deployment(world(), request))
+    if code != expect:
+        raise DemoFailed("the deployment did not end as it should; `slipway list` and the logs say more")
+
+
+def headline(home: Path, host: str) -> str:
+    """What the sample application of a host answers, over HTTP."""
+    port = home / "hosts" / host / "root" / "srv" / "webapp" / "port"
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port.read_text()}/", timeout=2) as page:
+            return str(page.read().decode().strip().splitlines()[-1])
+    except OSError as error:
+        return f"nothing ({error})"
+
+
+def _farewell(home: Path, endpoint: Endpoint, console: Console) -> None:
+    console.print()
+    console.print("Everything still runs, for you to look at:", style="bold")
+    console.print(f"  Flower     {endpoint.flower_url}/tasks and {endpoint.flower_url}/workers", highlight=False)
+    console.print(
+        f"  commands   SLIPWAY_HOME={_short(home)} .venv/bin/slipway list | events | status ID | logs ID HOST"
+    )
+    console.print("  clean up   .venv/bin/slipway demo --clean")
+
+
+def _short(home: Path) -> str:
+    try:
+        return str(home.relative_to(Path.cwd()))
+    except ValueError:
+        return str(home)
+
+
+def clean_up(home: Path) -> None:
+    """End a demo's processes, the sample applications among them, and remove its data."""
+    endpoint = read_endpoint(home)
+    if endpoint is not None:
+        os.kill(endpoint.pid, signal.SIGTERM)
+        deadline = time.monotonic() + 20
+        while read_endpoint(home) is not None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        _wait_gone(endpoint.pid, deadline)
+    for pid_file in home.glob("hosts/*/root/srv/webapp/pid"):
+        _end_sample(pid_file)
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def _wait_gone(pid: int, deadline: float) -> None:
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+
+
+def _end_sample(pid_file: Path) -> None:
+    try:
+        pid = int(pid_file.read_text())
+        # The number may have gone to another process by now: only a server that runs from this folder is ended.
+        if str(pid_file.parent) in Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace"):
+            os.kill(pid, signal.SIGTERM)
+    except (OSError, ValueError):
+        return

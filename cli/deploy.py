@@ -1,0 +1,107 @@
+"""Commands that start and stop deployments."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from cli.following import follow
+from cli.world import answer, json_option, settings, world
+from domain.appspec import FileExistsBehavior
+from domain.deployments import CreateDeployment
+from domain.revisions import BundleLocation, LocalLocation, RevisionLocation, RevisionType
+
+BEHAVIORS = click.Choice([behavior.value for behavior in FileExistsBehavior], case_sensitive=False)
+
+
+@click.command()
+@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.option("--group", required=True, metavar="APPLICATION/GROUP", help="Where to deploy to.")
+@click.option("--config", help="The deployment configuration, if not the group's own.")
+@click.option("--description", help="A note, at most 256 characters.")
+@click.option("--file-exists-behavior", type=BEHAVIORS, help="What to do where a file exists already.")
+@click.option("--ignore-application-stop-failures", is_flag=True, help="Go on where ApplicationStop fails.")
+@click.option("--update-outdated-instances-only", is_flag=True, help="Leave hosts that have the revision alone.")
+@click.option("--in-place-source", is_flag=True, help="Do not upload: every host reads SOURCE from its own disk.")
+@click.option("--token", help="A second call with the same token answers with the first one's deployment.")
+@click.option("--watch", is_flag=True, help="Follow the deployment until it ends; exit 1 unless it succeeds.")
+@json_option
+def deploy(
+    source: Path,
+    group: str,
+    config: str | None,
+    description: str | None,
+    file_exists_behavior: str | None,
+    ignore_application_stop_failures: bool,
+    update_outdated_instances_only: bool,
+    in_place_source: bool,
+    token: str | None,
+    watch: bool,
+    as_json: bool,
+) -> None:
+    """Deploy SOURCE, a directory or an archive (.zip, .tar, .tgz), to a deployment group."""
+    from tasks.admitting import create_deployment
+
+    application, _, name = group.partition("/")
+    if not name:
+        raise click.UsageError(f"--group {group}: write APPLICATION/GROUP")
+    revision = _local(source) if in_place_source else upload(source)
+    request = CreateDeployment(
+        application_name=application,
+        deployment_group_name=name,
+        revision=revision,
+        deployment_config_name=config,
+        description=description,
+        file_exists_behavior=file_exists_behavior.upper() if file_exists_behavior else None,
+        ignore_application_stop_failures=ignore_application_stop_failures,
+        update_outdated_instances_only=update_outdated_instances_only,
+        client_request_token=token,
+    )
+    deployment_id = create_deployment(world(), request)
+    if watch:
+        raise SystemExit(follow(world(), deployment_id, as_json=as_json))
+    answer({"deploymentId": deployment_id}, deployment_id, as_json=as_json)
+
+
+def upload(source: Path) -> RevisionLocation:
+    """Put a directory or an archive into the bundle store; where it lies then."""
+    from adapters.revisions.pack import hash_file, pack_directory
+    from adapters.revisions.upload import upload_bundle
+
+    from domain.bundles import BundleType, bundle_type_of
+
+    bundles = settings().bundles
+    with tempfile.TemporaryDirectory(prefix="slipway-") as scratch:
+        if source.is_dir():
+            kind, bundle = BundleType.TGZ, Path(scratch) / "bundle.tgz"
+            sha256 = pack_directory(source, bundle, kind)
+        else:
+            kind, bundle = bundle_type_of(source.name), source
+            sha256 = hash_file(source)
+        upload_bundle(bundles.base_url, bundles.token.get_secret_value(), bundle, sha256)
+    location = BundleLocation.model_validate({"sha256": sha256, "bundleType": kind.value})
+    return RevisionLocation(revision_type=RevisionType.BUNDLE, bundle_location=location)
+
+
+def _local(source: Path) -> RevisionLocation:
+    from domain.bundles import bundle_type_of
+
+    kind = "directory" if source.is_dir() else bundle_type_of(source.name).value
+    location = LocalLocation.model_validate({"path": str(source.resolve()), "bundleType": kind})
+    return RevisionLocation(revision_type=RevisionType.LOCAL, local_location=location)
+
+
+@click.command()
+@click.argument("deployment_id")
+@click.option("--now", is_flag=True, help="End the scripts that run at this moment as well.")
+@json_option
+def stop(deployment_id: str, now: bool, as_json: bool) -> None:
+    """Stop a deployment: nothing new starts, hosts skip the events they have not begun."""
+    from tasks.rollout import stop as stop_deployment
+
+    stopped = stop_deployment(world(), deployment_id, now=now)
+    state = "Succeeded" if stopped.status.final else "Pending"
+    text = f"{deployment_id} is stopped" if stopped.status.final else f"{deployment_id} is stopping"
+    answer({"status": state, "statusMessage": text}, text, as_json=as_json)

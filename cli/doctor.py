@@ -1,0 +1,104 @@
+"""`slipway doctor`: is everything there that a deployment needs, and what to do where it is not."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+
+import click
+
+from cli.world import json_option, settings, world
+from config.settings import masked
+from domain.errors import SlipwayError
+
+SEEN_LATELY = 60.0
+"""Seconds after which a silent agent is worth a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    well: bool
+    detail: str
+    advice: str = ""
+
+
+@click.command()
+@json_option
+def doctor(as_json: bool) -> None:
+    """Check store, broker, bundle store and agents; exit 1 if something is wrong."""
+    findings = list(_findings())
+    if as_json:
+        shown = [{"check": f.what, "ok": f.well, "detail": f.detail, "advice": f.advice} for f in findings]
+        click.echo(json.dumps(shown, indent=2))
+    else:
+        for finding in findings:
+            mark = click.style("ok ", fg="green") if finding.well else click.style("BAD", fg="red", bold=True)
+            click.echo(f"{mark} {finding.what}: {finding.detail}")
+            if finding.advice:
+                click.echo(f"     {finding.advice}")
+    raise SystemExit(0 if all(finding.well for finding in findings) else 1)
+
+
+def _findings() -> Iterator[Finding]:
+    mine = settings()
+    store_well = yield from _try("store", masked(mine.store_url), _ping_store, "start it, or set SLIPWAY_STORE__URL")
+    yield from _try("broker", masked(mine.broker_url), _ping_broker, "start it, or set SLIPWAY_BROKER__URL")
+    yield from _try("bundle store", mine.bundles.base_url, _ping_bundles, "start `slipway bundles` or `slipway up`")
+    if store_well:
+        yield from _agents()
+    for program in ("setfacl", "semanage"):
+        found = shutil.which(program)
+        yield Finding(
+            program, well=True, detail=found or "not here; needed only for AppSpecs that set ACLs or contexts"
+        )
+
+
+def _try(what: str, where: str, ping: Callable[[], None], advice: str) -> Generator[Finding, None, bool]:
+    try:
+        ping()
+    except (SlipwayError, OSError) as error:
+        yield Finding(what, well=False, detail=f"{where} does not answer: {error}", advice=advice)
+        return False
+    yield Finding(what, well=True, detail=f"{where} answers")
+    return True
+
+
+def _ping_store() -> None:
+    world().store.ping()
+
+
+def _ping_broker() -> None:
+    from workers.wiring import connection
+
+    with connection(settings(), "client") as broker:
+        broker.ensure_connection(max_retries=1, timeout=3)
+
+
+def _ping_bundles() -> None:
+    import httpx
+
+    try:
+        httpx.get(settings().bundles.base_url + "/healthz", timeout=3).raise_for_status()
+    except httpx.HTTPError as error:
+        raise OSError(str(error)) from error
+
+
+def _agents() -> Iterator[Finding]:
+    hosts = [instance.instance_id for instance in world().fleet.instances()]
+    if not hosts:
+        yield Finding("hosts", well=True, detail="none registered yet", advice="slipway register NAME --tag KEY=VALUE")
+    for host, seen in zip(hosts, world().store.seen(hosts), strict=True):
+        start = f"start it on the host: slipway agent --id {host}"
+        if seen is None:
+            yield Finding(f"agent {host}", well=False, detail="never seen", advice=start)
+        else:
+            ago = time.time() - seen.at
+            well = ago < SEEN_LATELY
+            detail = f"seen {ago:.0f} seconds ago, version {seen.version}"
+            yield Finding(f"agent {host}", well=well, detail=detail, advice="" if well else start)

@@ -1,0 +1,103 @@
+"""Follows a deployment until it ends: a live grid in a terminal, JSON lines or plain lines elsewhere."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.live import Live
+
+from console.grid import DeploymentView, draw, final_line
+from domain.deployments import Deployment, DeploymentStatus, TargetRecord
+from domain.errors import DeploymentDoesNotExist
+from domain.lifecycle import Event
+from tasks.runtime import World
+from workflows import reporting
+from workflows.events import events_for
+
+EVERY = 0.25
+"""Seconds between looks."""
+PAGE = 200
+MOST_TARGETS = 2_000
+"""Targets read at one look; the counts of a larger fleet come from its counters."""
+
+
+def look(world: World, deployment_id: str) -> DeploymentView:
+    """The deployment as it stands; raises DeploymentDoesNotExist."""
+    deployment = world.store.deployment(deployment_id)
+    if deployment is None:
+        raise DeploymentDoesNotExist(f"No deployment has the id {deployment_id}; `slipway list` shows those there are.")
+    targets = _targets(world, deployment)
+    progress = world.store.progress(deployment_id, deployment.phase)
+    events: tuple[Event, ...] = deployment.phases[0].events if deployment.phases else events_for()
+    return DeploymentView(
+        deployment=deployment,
+        overview=reporting.overview(deployment, progress),
+        targets=targets,
+        events=events,
+        now=world.now(),
+    )
+
+
+def _targets(world: World, deployment: Deployment) -> list[TargetRecord]:
+    found: list[TargetRecord] = []
+    while len(found) < min(deployment.total, MOST_TARGETS):
+        page = world.store.targets(deployment.deployment_id, first=len(found), count=PAGE)
+        if not page:
+            break
+        found.extend(reporting.target_view(record, deployment) for record in page)
+    return found
+
+
+def as_json_value(view: DeploymentView) -> dict[str, Any]:
+    """The view in the members of the API's DeploymentInfo and InstanceTarget."""
+    hidden = {"phases", "phase", "total", "floor", "stopping", "minimum_healthy_hosts"}
+    info = view.deployment.model_dump(mode="json", exclude_none=True, exclude=hidden)
+    info["deploymentOverview"] = view.overview.model_dump(mode="json")
+    return {"deploymentInfo": info, "targets": [_target(record, view) for record in view.targets]}
+
+
+def _target(record: TargetRecord, view: DeploymentView) -> dict[str, Any]:
+    return {
+        "targetId": record.target.target_id,
+        "targetArn": record.target.arn,
+        "status": record.status,
+        "lastUpdatedAt": record.last_updated_at,
+        "lifecycleEvents": [
+            {"lifecycleEventName": event, **record.events[event].model_dump(mode="json", exclude_none=True)}
+            for event in view.events
+            if event in record.events
+        ],
+    }
+
+
+def follow(world: World, deployment_id: str, *, as_json: bool = False) -> int:
+    """Follow until the end; the exit code: 0 if it succeeded, else 1."""
+    view = look(world, deployment_id)
+    if as_json:
+        view = _wait_for_end(world, view)
+        click.echo(json.dumps(as_json_value(view), indent=2))
+    else:
+        view = _live(world, view)
+        click.echo(final_line(view.deployment))
+    return 0 if view.deployment.status is DeploymentStatus.SUCCEEDED else 1
+
+
+def _live(world: World, view: DeploymentView) -> DeploymentView:
+    console = Console()
+    with Live(draw(view), console=console, refresh_per_second=8, transient=False) as live:
+        while not view.deployment.status.final:
+            time.sleep(EVERY)
+            view = look(world, view.deployment.deployment_id)
+            live.update(draw(view))
+    return view
+
+
+def _wait_for_end(world: World, view: DeploymentView) -> DeploymentView:
+    while not view.deployment.status.final:
+        time.sleep(EVERY)
+        view = look(world, view.deployment.deployment_id)
+    return view

@@ -1,0 +1,92 @@
+"""The long-running processes, one command each. `slipway up` starts them all on one machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import click
+
+from cli.world import settings
+
+
+def _end_on_signals() -> threading.Event:
+    end = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: end.set())
+    return end
+
+
+@click.command()
+@click.option("--name", help="The worker's name in Flower, if not control@<this machine>.")
+def control(name: str | None) -> None:
+    """Run the engine: a Celery worker that moves deployments. Start as many as needed."""
+    from workers.control import run_control
+
+    raise SystemExit(run_control(settings(), name=name))
+
+
+@click.command()
+@click.option("--id", "host", help="The host's id, as registered; SLIPWAY_AGENT__HOST_ID otherwise.")
+@click.option("--root", type=click.Path(path_type=Path), help="The prefix of every destination; / on a real host.")
+@click.option("--state", type=click.Path(path_type=Path), help="Where the agent keeps revisions and records.")
+def agent(host: str | None, root: Path | None, state: Path | None) -> None:
+    """Run the agent of a host: it installs what its queue tells it to."""
+    from workers.agent import run_agent
+
+    given = settings()
+    chosen = host or given.agent.host_id
+    if not chosen:
+        raise click.UsageError("which host is this? give --id NAME or set SLIPWAY_AGENT__HOST_ID")
+    update: dict[str, object] = {"host_id": chosen}
+    if root is not None:
+        update["root"] = root.resolve()
+        root.mkdir(parents=True, exist_ok=True)
+    if state is not None:
+        update["state"] = state.resolve()
+    mine = given.model_copy(update={"agent": given.agent.model_copy(update=update)})
+    raise SystemExit(run_agent(mine, host=chosen))
+
+
+@click.command()
+def trigger() -> None:
+    """Consume the trigger queue: each message starts a deployment."""
+    from workers.trigger import run_trigger
+    from workers.wiring import make_trigger_source, make_world
+
+    from tasks.admitting import create_deployment
+    from workers.app import make_app
+
+    world = make_world(settings(), make_app(settings(), "client"))
+    with make_trigger_source(settings()) as source:
+        run_trigger(source, lambda request: create_deployment(world, request), stop=_end_on_signals())
+
+
+@click.command()
+def watch() -> None:
+    """Watch over running deployments: find silent work, reap lost hosts."""
+    from workers.wiring import make_world
+
+    from workers.app import make_app
+    from workers.watch import run_watch
+
+    run_watch(make_world(settings(), make_app(settings(), "client")), _end_on_signals())
+
+
+@click.command()
+def bundles() -> None:
+    """Serve the bundle store to agents over HTTP."""
+    from workers.bundles import run_bundles
+
+    run_bundles(settings())
+
+
+@click.command()
+def flower() -> None:
+    """Run the Flower dashboard for this installation."""
+    from workers.flower import flower_command, flower_environment
+
+    command = flower_command(settings())
+    os.execvpe(command[0], command, flower_environment(settings()))  # noqa: S606

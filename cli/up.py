@@ -1,0 +1,38 @@
+"""`slipway up`: a whole installation on one machine, until it is told to stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+
+import click
+
+from cli.world import settings
+from config.endpoint import read_endpoint
+
+
+@click.command()
+@click.option("--agent", "agents", multiple=True, metavar="HOST", help="Run a simulated host with a root of its own.")
+@click.option("--flower/--no-flower", default=True, show_default=True, help="Run the Flower dashboard.")
+@click.option("--home", type=click.Path(path_type=Path), help="Where everything is kept; .slipway otherwise.")
+def up(agents: tuple[str, ...], flower: bool, home: Path | None) -> None:
+    """Run Redis, bundle store, control, trigger, watch and Flower on this machine."""
+    from workers.installation import Installation
+
+    mine = settings() if home is None else settings().model_copy(update={"home": home})
+    running = read_endpoint(mine.home)
+    if running is not None:
+        raise click.UsageError(f"an installation runs in {mine.home} already (process {running.pid})")
+    end = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: end.set())
+    installation = Installation(mine, agents=agents, flower=flower)
+    try:
+        endpoint = installation.start()
+        click.echo(f"Slipway runs; its data and logs are in {mine.home}. End it with Ctrl-C.")
+        if endpoint.flower_url:
+            click.echo(f"Flower: {endpoint.flower_url}")
+        installation.supervisor.watch(end)
+    finally:
+        installation.stop()

@@ -1,0 +1,41 @@
+"""What every command starts from: settings, the world they lead to, and how answers are printed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cache
+from typing import Any, TypeVar
+
+import click
+
+from config.settings import Settings, load_settings
+from tasks.runtime import World
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def json_option(command: F) -> F:
+    """`--json`: print the answer as JSON."""
+    return click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")(command)
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, with the addresses of a running `slipway up` where none are given."""
+    return load_settings()
+
+
+@cache
+def world() -> World:
+    """The world of a command that only asks and sends."""
+    from workers.wiring import make_world
+
+    from workers.app import make_app
+
+    return make_world(settings(), make_app(settings(), "client"))
+
+
+def answer(value: object, text: str, *, as_json: bool) -> None:
+    """Print an answer, as JSON or as a line for people."""
+    click.echo(json.dumps(value, indent=2, default=str) if as_json else text)

@@ -1,0 +1,164 @@
+"""A deployment as a person watches it: a grid of hosts by lifecycle events, a progress bar, and why a host failed.
+
+Draws values; reads nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from domain.deployments import Deployment, DeploymentStatus, EventRecord, Overview, TargetRecord, TargetStatus
+from domain.lifecycle import Event
+from domain.reports import EventStatus
+
+MOST_ROWS = 40
+"""Hosts shown at once; of a larger fleet, those that matter now."""
+
+MARKS: dict[EventStatus, tuple[str, str]] = {
+    EventStatus.PENDING: ("·", "dim"),
+    EventStatus.IN_PROGRESS: ("●", "yellow"),
+    EventStatus.SUCCEEDED: ("✓", "green"),
+    EventStatus.FAILED: ("✗", "bold red"),
+    EventStatus.SKIPPED: ("-", "dim"),
+    EventStatus.UNKNOWN: ("?", "magenta"),
+}
+STATUS_STYLES: dict[str, str] = {
+    "Succeeded": "bold green",
+    "Failed": "bold red",
+    "Stopped": "bold magenta",
+    "InProgress": "bold yellow",
+    "Skipped": "dim",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentView:
+    """What the grid shows: the deployment, its counts, the targets in pick order, and lines of the failing script."""
+
+    deployment: Deployment
+    overview: Overview
+    targets: Sequence[TargetRecord]
+    events: Sequence[Event]
+    now: float
+    tail: Sequence[str] = ()
+
+
+def draw(view: DeploymentView) -> RenderableType:
+    """The whole picture."""
+    parts: list[RenderableType] = [_headline(view), _progress(view), _grid(view)]
+    parts.extend(_failures(view))
+    if view.deployment.error_information and view.deployment.status.final:
+        error = view.deployment.error_information
+        parts.append(Text(f"{error.code}: {error.message}", style="red"))
+    return Group(*parts)
+
+
+def _headline(view: DeploymentView) -> Text:
+    d = view.deployment
+    line = Text()
+    line.append(d.deployment_id, style="bold")
+    line.append(f"  {d.application_name}/{d.deployment_group_name}  {d.deployment_config_name}  ")
+    line.append(d.status, style=STATUS_STYLES.get(d.status, ""))
+    if d.start_time:
+        line.append(f"  {(d.complete_time or view.now) - d.start_time:.1f}s", style="dim")
+    return line
+
+
+def _progress(view: DeploymentView) -> RenderableType:
+    o = view.overview
+    ended = o.succeeded + o.failed + o.skipped
+    total = max(1, ended + o.pending + o.in_progress + o.ready)
+    row = Table.grid(padding=(0, 1))
+    row.add_row(
+        ProgressBar(total=total, completed=ended, width=40),
+        Text.assemble(
+            (f"{o.succeeded} succeeded", "green"),
+            "  ",
+            (f"{o.failed} failed", "red" if o.failed else "dim"),
+            "  ",
+            (f"{o.in_progress} in progress", "yellow" if o.in_progress else "dim"),
+            "  ",
+            (f"{o.pending} pending", "dim"),
+            "  ",
+            (f"{o.skipped} skipped", "dim"),
+        ),
+    )
+    return row
+
+
+def _grid(view: DeploymentView) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("host")
+    table.add_column("status")
+    for event in view.events:
+        table.add_column(short_name(event), justify="center")
+    rows = choose_rows(view.targets)
+    for record in rows:
+        table.add_row(
+            record.target.target_id,
+            Text(record.status, style=STATUS_STYLES.get(record.status, "dim")),
+            *(_cell(record.events.get(event), view.now) for event in view.events),
+        )
+    if len(rows) < len(view.targets):
+        table.add_row(f"… {len(view.targets) - len(rows)} more", "", *("" for _ in view.events))
+    return table
+
+
+def choose_rows(targets: Sequence[TargetRecord]) -> list[TargetRecord]:
+    """All targets of a small fleet; of a large one those that failed or run, then the rest in pick order."""
+    if len(targets) <= MOST_ROWS:
+        return list(targets)
+    urgency = {TargetStatus.FAILED: 0, TargetStatus.IN_PROGRESS: 1}
+    chosen = sorted(targets, key=lambda record: (urgency.get(record.status, 2), record.index))[:MOST_ROWS]
+    return sorted(chosen, key=lambda record: record.index)
+
+
+def _cell(record: EventRecord | None, now: float) -> Text:
+    if record is None:
+        return Text(*MARKS[EventStatus.PENDING])
+    mark, style = MARKS[record.status]
+    if record.status is EventStatus.IN_PROGRESS and record.start_time and now - record.start_time >= 1:
+        mark = f"{mark} {now - record.start_time:.0f}s"
+    return Text(mark, style=style)
+
+
+def _failures(view: DeploymentView) -> list[RenderableType]:
+    lines: list[RenderableType] = []
+    for record in view.targets:
+        for event, held in record.events.items():
+            if held.status is EventStatus.FAILED and held.diagnostics and len(lines) < 5:
+                problem = held.diagnostics
+                where = f"{record.target.target_id} {event}" + (
+                    f" {problem.script_name}" if problem.script_name else ""
+                )
+                lines.append(Text(f"{where}: {problem.error_code}: {problem.message}", style="red"))
+                lines.extend(Text(f"  {line}", style="dim") for line in problem.log_tail.splitlines()[-6:])
+    lines.extend(Text(f"  {line}", style="dim") for line in view.tail)
+    return lines
+
+
+def short_name(event: Event) -> str:
+    """An event's name as a narrow column head: words on lines of their own."""
+    words: list[str] = []
+    for letter in event.value:
+        if letter.isupper():
+            words.append(letter)
+        else:
+            words[-1] += letter
+    return "\n".join(words)
+
+
+def final_line(deployment: Deployment) -> str:
+    """The last word on a deployment."""
+    if deployment.status is DeploymentStatus.SUCCEEDED:
+        return f"{deployment.deployment_id} succeeded"
+    error = deployment.error_information
+    return f"{deployment.deployment_id} {deployment.status.lower()}" + (
+        f": {error.code}: {error.message}" if error else ""
+    )

@@ -1,0 +1,67 @@
+"""The one way a deployment comes to be, whoever asks: the trigger queue, the command line, the API, a rollback."""
+
+from __future__ import annotations
+
+from domain.configs import PREDEFINED, DeploymentConfig
+from domain.deployments import CreateDeployment, Deployment
+from domain.groups import Busy, DeploymentGroup, group_key
+from domain.moves import Admitted
+from domain.revisions import Revision
+from tasks.runtime import World
+from workflows import admission
+
+
+def create_deployment(world: World, request: CreateDeployment) -> str:
+    """Admit a deployment and put it in motion; its id. Raises the CallerErrors of the API's CreateDeployment.
+
+    With a client request token that was seen before, the answer is the deployment it made then.
+    """
+    application, group, config = _look_up(world, request)
+    deployment = admission.admit(
+        request,
+        application=application is not None,
+        group=group,
+        config=config,
+        deployment_id=world.new_id(),
+        now=world.now(),
+        limits=world.limits,
+    )
+    assert group is not None  # noqa: S101  (admit refuses a missing group)
+    admitted = world.store.admit(
+        deployment,
+        token=request.client_request_token,
+        queue=group.busy is Busy.QUEUE,
+        happenings=(admission.started(deployment),),
+    )
+    _register_revision(world, deployment)
+    _put_in_motion(world, admitted)
+    return admitted.deployment_id
+
+
+def _look_up(
+    world: World, request: CreateDeployment
+) -> tuple[object | None, DeploymentGroup | None, DeploymentConfig | None]:
+    name, group_name = request.application_name or "", request.deployment_group_name or ""
+    application = world.store.applications.get(name)
+    group = world.store.groups.get(group_key(name, group_name))
+    wanted = request.deployment_config_name or (group.deployment_config_name if group else "")
+    return application, group, PREDEFINED.get(wanted) or world.store.configs.get(wanted)
+
+
+def _put_in_motion(world: World, admitted: Admitted) -> None:
+    # A broker that is away does not undo the admission: the watch begins what nobody began.
+    if not admitted.repeated and not admitted.queued:
+        world.dispatch.begin(admitted.deployment_id)
+
+
+def _register_revision(world: World, deployment: Deployment) -> None:
+    now = deployment.create_time
+    name = f"{deployment.application_name}/{deployment.revision.identity}"
+    fresh = Revision(location=deployment.revision, register_time=now, first_used_time=now, last_used_time=now)
+    if not world.store.revisions.add(name, fresh):
+        world.store.revisions.change(
+            name,
+            lambda known: known.model_copy(
+                update={"first_used_time": known.first_used_time or now, "last_used_time": now}
+            ),
+        )

@@ -1,0 +1,84 @@
+"""The agent: a Celery worker on a host that consumes the host's own queue and tells control what it does."""
+
+from __future__ import annotations
+
+import logging
+import time
+from importlib.metadata import version
+from typing import Any
+
+from celery import signals
+from celery.worker.control import control_command
+
+from config.queues import reports_queue
+from config.settings import Settings
+from domain.reports import AgentHello
+from tasks.host import register
+from tasks.host_world import HostWorld
+from tasks.perform import report_interrupted
+from workers.app import make_app
+from workers.host import make_host_world
+from workers.reporter import Pulse, Reporter
+from workers.wiring import connection
+from workflows import names
+
+logger = logging.getLogger(__name__)
+
+KEEP_JOURNALS = 7 * 86_400
+"""Seconds for which the journals of attempts are kept."""
+
+
+def run_agent(settings: Settings, *, host: str) -> int:
+    """Serve the host until told to stop; the exit code."""
+    started_at = time.time()
+    app = make_app(settings, "agent")
+    reporter = Reporter(host, connection(settings, "agent"), reports_queue())
+    world = make_host_world(settings.agent, host=host, tell=reporter.tell)
+    register(app, world)
+    _listen_for_stops(world)
+    pulse = Pulse(
+        lambda: AgentHello(
+            host=host,
+            at=time.time(),
+            version=version("slipway"),
+            root=str(settings.agent.root),
+            started_at=started_at,
+        ),
+        reporter.tell,
+        every=settings.agent.heartbeat_seconds,
+    )
+    _beside(world, reporter, pulse)
+    worker = app.Worker(
+        hostname=f"agent@{host}",
+        pool="threads",
+        concurrency=settings.agent.concurrency,
+        queues=[names.host_queue(host)],
+        without_gossip=True,
+        without_mingle=True,
+        loglevel=settings.log_level,
+        task_events=True,
+    )
+    worker.start()
+    reporter.close()
+    return int(worker.exitcode or 0)
+
+
+def _beside(world: HostWorld, reporter: Reporter, pulse: Pulse) -> None:
+    def start(**_: object) -> None:
+        reporter.start()
+        pulse.start()
+        interrupted = report_interrupted(world, world.journal)
+        if interrupted:
+            logger.warning("%d events were cut short when this agent last ended; reported as failed", interrupted)
+
+    # Before the worker takes its first message, so that nothing that runs is taken for interrupted.
+    signals.celeryd_after_setup.connect(start, weak=False)
+
+
+def _listen_for_stops(world: HostWorld) -> None:
+    @control_command(name=names.STOP_DEPLOYMENT, args=[("deployment_id", str), ("now", bool)])
+    def stop_deployment(_state: Any, deployment_id: str, now: bool = False) -> dict[str, str]:
+        world.stopped[deployment_id].set()
+        if now:
+            world.cut[deployment_id].set()
+        return {"ok": f"{deployment_id} stops on {world.host}"}

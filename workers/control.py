@@ -1,0 +1,59 @@
+"""The control process: a Celery worker that runs the engine's tasks, with a recorder beside it."""
+
+from __future__ import annotations
+
+import logging
+
+from celery import signals
+
+from config.queues import reports_queue
+from config.settings import Settings
+from tasks import announce, rollout, runtime
+from tasks.recording import record
+from workers.app import make_app
+from workers.recorder import Recorder
+from workers.wiring import connection, make_world
+from workflows import names
+
+logger = logging.getLogger(__name__)
+
+MODULES = (rollout, announce)
+"""The modules whose shared tasks a control worker runs."""
+
+
+def run_control(settings: Settings, *, name: str | None = None) -> int:
+    """Run until told to stop; the exit code."""
+    app = make_app(settings, "control")
+    world = make_world(settings, app)
+    runtime.enter(world)
+    recorder = Recorder(
+        connection(settings, "control"),
+        reports_queue(),
+        lambda messages: record(world, messages),
+        idle=lambda: announce.tell_outbox(world),
+    )
+    _beside(recorder)
+    worker = app.Worker(
+        hostname=name or f"control@{settings.node}",
+        pool=settings.control.pool,
+        concurrency=settings.control.concurrency,
+        queues=[names.CONTROL_QUEUE, names.TRAFFIC_QUEUE],
+        without_gossip=True,
+        without_mingle=True,
+        loglevel=settings.log_level,
+        task_events=True,
+    )
+    worker.start()
+    return int(worker.exitcode or 0)
+
+
+def _beside(recorder: Recorder) -> None:
+    # Only once the pool stands: a prefork pool must not fork while the recorder's thread holds a lock.
+    def start(**_: object) -> None:
+        recorder.start()
+
+    def stop(**_: object) -> None:
+        recorder.stop()
+
+    signals.worker_ready.connect(start, weak=False)
+    signals.worker_shutting_down.connect(stop, weak=False)

@@ -1,0 +1,66 @@
+"""Sends the engine's signatures through a Celery app: the Dispatcher port."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Celery
+from celery.canvas import Signature
+from kombu.exceptions import OperationalError
+
+from domain.deployments import Deployment, Lane
+from domain.errors import WorldError
+from domain.reports import HostReport
+from tasks.orders import events_left
+from workflows import canvas, names
+
+
+class CeleryDispatcher:
+    """Puts work in motion through the app's broker; a broker that does not answer raises WorldError."""
+
+    def __init__(self, app: Celery, *, pickup_seconds: int) -> None:
+        self._app = app
+        self._pickup_seconds = pickup_seconds
+
+    def begin(self, deployment_id: str) -> None:
+        """Start a deployment that was admitted."""
+        self._send(canvas.begin(deployment_id))
+
+    def open_lanes(self, deployment: Deployment, phase: int) -> None:
+        """Send the chords of a phase."""
+        for chord in canvas.phase_chords(deployment, phase):
+            self._send(chord)
+
+    def continue_lane(self, deployment: Deployment, phase: int, lane: Lane, report: HostReport | None) -> None:
+        """Send a lane's next step afresh, as part of its chord."""
+        self._send(canvas.lane_again(deployment, phase, lane, report))
+
+    def run_host(self, deployment: Deployment, phase: int, lane: Lane, report: HostReport, queue: str) -> None:
+        """Send the rest of a host's chain afresh, as part of its lane's chord."""
+        events = events_left(deployment.phases[phase].events, report.outcomes)
+        self._send(canvas.host_again(report, events, queue=queue, phase=phase, pickup_seconds=self._pickup_seconds))
+
+    def conclude(self, deployment_id: str, phase: int) -> None:
+        """Send `phase_concluded` afresh."""
+        self._send(canvas.phase_concluded(deployment_id, phase))
+
+    def settle(self, deployment_id: str) -> None:
+        """Have the verdict written."""
+        self._send(canvas.settle(deployment_id))
+
+    def announce(self) -> None:
+        """Have the outbox told."""
+        self._send(canvas.announce())
+
+    def stop_hosts(self, deployment_id: str, *, now: bool) -> None:
+        """Tell every agent that a deployment was stopped."""
+        try:
+            self._app.control.broadcast(names.STOP_DEPLOYMENT, arguments={"deployment_id": deployment_id, "now": now})
+        except OperationalError as error:
+            raise WorldError(f"the broker does not answer: {error}") from error
+
+    def _send(self, signature: Signature[Any]) -> None:
+        try:
+            signature.apply_async()
+        except OperationalError as error:
+            raise WorldError(f"the broker does not answer: {error}") from error

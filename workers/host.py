@@ -1,0 +1,133 @@
+"""Composes a host's world: how this machine fetches, installs and runs scripts, for the agent and `slipway local`."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from adapters.host.retention import prune
+from adapters.host.script_log import ScriptLog
+from adapters.host.scripts import ScriptLimits, run_scripts
+from adapters.host.unpack import copy_directory, unpack
+from adapters.revisions.http import fetch_http
+from adapters.revisions.local import fetch_local
+from workflows.hooks import hook_environment
+
+from adapters.host.attempts import Attempts
+from adapters.host.layout import Layout
+from config.settings import AgentSettings
+from domain.appspec import AppSpec, FileExistsBehavior, Script
+from domain.bundles import BundleLimits, BundleType
+from domain.errors import BundleError
+from domain.lifecycle import Event
+from domain.reports import AgentReport, BundleSource, Diagnostics, HostOrder
+from tasks.host_world import HostWorld
+from workers.installing import describe_state, install
+
+
+def make_host_world(
+    settings: AgentSettings, *, host: str, tell: Callable[[AgentReport], None], base: Mapping[str, str] | None = None
+) -> HostWorld:
+    """The world of an agent with these settings; `base` is the environment its hooks inherit."""
+    layout = Layout(settings.state)
+    return HostWorld(
+        host=host,
+        root=settings.root,
+        records=layout,
+        journal=Attempts(layout.attempts()),
+        fetch=Fetcher(settings),
+        install=Installer(settings),
+        on_disk=lambda records: describe_state(records, settings.root),
+        run_scripts=ScriptRunner(settings, dict(os.environ if base is None else base)),
+        prune=lambda group, spare: _prune(group, settings.max_revisions, spare),
+        tell=tell,
+        stopped=defaultdict(threading.Event),
+        cut=defaultdict(threading.Event),
+        now=time.time,
+    )
+
+
+def _prune(group: Path, keep: int, spare: Sequence[str]) -> None:
+    prune(group, keep=keep, spare=spare)
+
+
+class Fetcher:
+    """Fetches a bundle and unpacks it."""
+
+    def __init__(self, settings: AgentSettings) -> None:
+        self._settings = settings
+
+    def __call__(self, source: BundleSource, archive: Path) -> None:
+        """Put the unpacked bundle at `archive`; raises BundleError."""
+        kind, limits = BundleType(source.bundle_type), self._settings.bundle_limits
+        if source.location.startswith(("http://", "https://")):
+            bundle = fetch_http(source.location, archive.parent / "bundle", sha256=source.sha256, limits=limits)
+            unpack(bundle, kind, archive, limits)
+        else:
+            self._local(Path(source.location), kind, archive, limits)
+
+    def _local(self, path: Path, kind: BundleType, archive: Path, limits: BundleLimits) -> None:
+        if not self._settings.local_revisions:
+            raise BundleError(
+                f"revisions from a local path ({path}) are off on this host; set SLIPWAY_AGENT__LOCAL_REVISIONS=true"
+            )
+        if kind is BundleType.DIRECTORY:
+            copy_directory(path, archive, limits)
+        else:
+            unpack(fetch_local(path, archive.parent / "bundle"), kind, archive, limits)
+
+
+class Installer:
+    """Installs an unpacked revision."""
+
+    def __init__(self, settings: AgentSettings) -> None:
+        self._settings = settings
+
+    def __call__(self, archive: Path, spec: AppSpec, records: Path, behavior: FileExistsBehavior) -> str:
+        """Install by the AppSpec; a line that says what was done; raises InstallError."""
+        summary = install(
+            archive,
+            spec,
+            state=records,
+            root=self._settings.root,
+            behavior=behavior,
+            allow_outside_sources=self._settings.allow_outside_sources,
+        )
+        return str(summary)
+
+
+class ScriptRunner:
+    """Runs an event's scripts with the environment and limits of this host."""
+
+    def __init__(self, settings: AgentSettings, base: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._base = base
+
+    def __call__(
+        self,
+        scripts: Sequence[Script],
+        *,
+        event: Event,
+        order: HostOrder,
+        archive: Path,
+        log: Path,
+        on_line: Callable[[str], None],
+        stop: threading.Event,
+    ) -> Diagnostics | None:
+        """None on success, else what went wrong."""
+        settings = self._settings
+        return run_scripts(
+            scripts,
+            event=event,
+            archive=archive,
+            environment=hook_environment(order, event, root=str(settings.root), base=self._base),
+            log=ScriptLog(log, limit=settings.log_limit_bytes),
+            on_line=on_line,
+            limits=ScriptLimits(grace=settings.script_grace_seconds),
+            stop=stop,
+            working_directory=settings.root,
+        )

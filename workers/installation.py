@@ -1,0 +1,102 @@
+"""An embedded installation: Redis, bundle store, control, trigger, watch, Flower and simulated hosts on one machine,
+below one home directory."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from config.endpoint import Endpoint, remove_endpoint, write_endpoint
+from config.settings import Settings
+from workers.embedded import EmbeddedRedis
+from workers.supervisor import Job, Supervisor
+
+SLIPWAY = (sys.executable, "-m", "cli.main")
+
+
+class Installation:
+    """All processes of one home directory."""
+
+    def __init__(self, settings: Settings, *, agents: Sequence[str] = (), flower: bool = True) -> None:
+        self._settings = settings
+        self._home = settings.home.resolve()
+        self._agents = agents
+        self._flower = flower
+        self._redis = EmbeddedRedis(self._home / "redis")
+        self.supervisor = Supervisor(self._home / "logs")
+
+    def start(self) -> Endpoint:
+        """Start everything and say where it is; the processes may take a moment until they answer."""
+        given = self._settings.store.url
+        url = given.get_secret_value() if given else self._redis.start()
+        endpoint = self._endpoint(url)
+        environment = self._environment(endpoint)
+        for name in ("control", "watch", "trigger", "bundles", *(["flower"] if self._flower else [])):
+            self.supervisor.start(Job(name, (*SLIPWAY, name), environment))
+        for host in self._agents:
+            self.supervisor.start(self._agent(host, environment))
+        write_endpoint(self._home, endpoint)
+        return endpoint
+
+    def stop(self) -> None:
+        """End everything; data stays below the home directory."""
+        remove_endpoint(self._home)
+        self.supervisor.stop()
+        self._redis.stop()
+
+    def _agent(self, host: str, environment: Mapping[str, str]) -> Job:
+        root = self._home / "hosts" / host
+        command = (*SLIPWAY, "agent", "--id", host, "--root", str(root / "root"), "--state", str(root / "state"))
+        return Job(f"agent-{host}", command, environment)
+
+    def _endpoint(self, url: str) -> Endpoint:
+        mine = self._settings
+        port = mine.bundles.port or free_port()
+        flower_port = mine.flower.port or free_port()
+        return Endpoint(
+            broker_url=mine.broker.url.get_secret_value() if mine.broker.url else url,
+            store_url=url,
+            bundles_url=f"http://127.0.0.1:{port}",
+            bundles_key=self._secret("bundles.key"),
+            bundles_token=self._secret("bundles.token"),
+            flower_url=f"http://127.0.0.1:{flower_port}" if self._flower else "",
+            pid=os.getpid(),
+        )
+
+    def _secret(self, name: str) -> str:
+        """A secret of this installation, made at first use, so that links signed before a restart stay good."""
+        path = self._home / name
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_urlsafe(32))
+        return path.read_text()
+
+    def _environment(self, endpoint: Endpoint) -> dict[str, str]:
+        environment = {
+            **os.environ,
+            "SLIPWAY_HOME": str(self._home),
+            "SLIPWAY_BROKER__URL": endpoint.broker_url,
+            "SLIPWAY_STORE__URL": endpoint.store_url,
+            "SLIPWAY_BUNDLES__BASE_URL": endpoint.bundles_url,
+            "SLIPWAY_BUNDLES__HOST": "127.0.0.1",
+            "SLIPWAY_BUNDLES__PORT": endpoint.bundles_url.rpartition(":")[2],
+            "SLIPWAY_BUNDLES__DIRECTORY": str(self._home / "bundles"),
+            "SLIPWAY_BUNDLES__KEY": endpoint.bundles_key,
+            "SLIPWAY_BUNDLES__TOKEN": endpoint.bundles_token,
+        }
+        if endpoint.flower_url:
+            environment["SLIPWAY_FLOWER__PORT"] = endpoint.flower_url.rpartition(":")[2]
+        return environment
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+

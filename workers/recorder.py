@@ -1,0 +1,99 @@
+"""Reads the reports queue in batches and hands them to the store: a thread of every control process."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Callable, Sequence
+
+from kombu import Connection, Consumer, Queue
+from kombu.message import Message
+from pydantic import ValidationError
+
+from domain.reports import AgentReports
+
+logger = logging.getLogger(__name__)
+
+MOST = 200
+"""Messages in one batch."""
+
+
+class Recorder:
+    """Consumes reports until stopped; messages are acknowledged only once the store has them."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        source: Queue,
+        keep: Callable[[Sequence[AgentReports]], object],
+        *,
+        idle: Callable[[], object] = lambda: None,
+        tick: float = 0.2,
+        retry_wait: float = 0.5,
+    ) -> None:
+        self._connection = connection
+        self._source = source
+        self._keep = keep
+        self._idle = idle
+        self._tick = tick
+        self._retry_wait = retry_wait
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+
+    def start(self) -> None:
+        """Begin to consume."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the present batch."""
+        self._end.set()
+        self._thread.join(5.0)
+
+    def _run(self) -> None:
+        while not self._end.is_set():
+            try:
+                self._consume()
+            except Exception:
+                logger.warning("reports cannot be recorded just now; trying again", exc_info=True)
+                self._connection.close()
+                self._end.wait(self._retry_wait)
+
+    def _consume(self) -> None:
+        batch: list[tuple[object, Message]] = []
+        with Consumer(
+            self._connection,
+            queues=[self._source],
+            prefetch_count=MOST,
+            accept=["json"],
+            callbacks=[lambda body, message: batch.append((body, message))],
+        ):
+            while not self._end.is_set():
+                self._gather(batch)
+                if batch:
+                    self._flush(batch)
+                self._idle()
+
+    def _gather(self, batch: list[tuple[object, Message]]) -> None:
+        wait = self._tick
+        while len(batch) < MOST:
+            try:
+                self._connection.drain_events(timeout=wait)
+            except (TimeoutError, socket.timeout):  # noqa: UP041  (transports raise either)
+                return
+            wait = 0.01
+
+    def _flush(self, batch: list[tuple[object, Message]]) -> None:
+        reports = [parsed for body, _ in batch if (parsed := _read(body)) is not None]
+        self._keep(reports)
+        for _, message in batch:
+            message.ack()
+        batch.clear()
+
+
+def _read(body: object) -> AgentReports | None:
+    try:
+        return AgentReports.model_validate(body)
+    except ValidationError as error:
+        logger.error("a message on the reports queue is not a report: %s", error.errors(include_input=False))
+        return None

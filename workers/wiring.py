@@ -1,0 +1,53 @@
+"""The composition root: settings in, adapters and the world out. Nobody else builds a client."""
+
+from __future__ import annotations
+
+import secrets
+import time
+import uuid
+
+from celery import Celery
+from kombu import Connection
+
+from adapters.fleet.registered import RegisteredFleet
+from adapters.publishers.exchange import ExchangePublisher
+from adapters.store.redis import RedisStore
+from config.queues import Role, celery_url, transport_options
+from config.settings import Settings
+from tasks.runtime import World
+from workers.dispatch import CeleryDispatcher
+from workers.sources import BundleSources
+from workflows import names
+from workflows.ids import deployment_id_of
+
+
+def connection(settings: Settings, role: Role) -> Connection:
+    """A connection to the broker, not opened yet."""
+    url = settings.broker_url
+    options = transport_options(url, role, visibility_timeout=settings.control.visibility_timeout)
+    return Connection(celery_url(url), transport_options=options, heartbeat=30)
+
+
+def make_store(settings: Settings) -> RedisStore:
+    """The store."""
+    return RedisStore(settings.store_url, prefix=settings.prefix, log_limit=settings.store_log_limit_bytes)
+
+
+def make_world(settings: Settings, app: Celery) -> World:
+    """The world of a control process or of a command."""
+    store = make_store(settings)
+    return World(
+        store=store,
+        fleet=RegisteredFleet(store.instances),
+        sources=BundleSources(
+            settings.bundles.base_url,
+            key=settings.bundles.key.get_secret_value().encode(),
+            link_seconds=settings.bundles.link_seconds,
+        ),
+        dispatch=CeleryDispatcher(app, pickup_seconds=settings.limits.pickup_seconds),
+        publishers=(ExchangePublisher(connection(settings, "control"), exchange=names.EVENTS_EXCHANGE),),
+        limits=settings.limits,
+        now=time.time,
+        token=lambda: uuid.uuid4().hex,
+        new_id=lambda: deployment_id_of(secrets.token_bytes(16)),
+    )

@@ -1,0 +1,103 @@
+"""Which hosts a deployment goes to, and in which order.
+
+Source: AWS CodeDeploy user guide, "Tagging instances for deployment groups" and "Instance health".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from domain.deployments import Deployment
+from domain.fleet import HostRecord, Instance, InstanceHealth, RevisionHealth, Target, TargetKind
+from domain.groups import DeploymentGroup, TagFilter, TagFilterType
+from workflows.names import host_queue
+
+
+def choose(instances: Iterable[Instance], group: DeploymentGroup) -> list[Instance]:
+    """The instances of the group, each once, by id: the union of its EC2 and on-premises selections."""
+    chosen = {instance.instance_id: instance for instance in instances if _selected(instance, group)}
+    return [chosen[name] for name in sorted(chosen)]
+
+
+def _selected(instance: Instance, group: DeploymentGroup) -> bool:
+    if instance.deregister_time is not None:
+        return False
+    if instance.kind is TargetKind.EC2:
+        return matches(instance.tags, filter_groups(group.ec2_tag_filters, group.ec2_tag_set))
+    filters = filter_groups(group.on_premises_instance_tag_filters, group.on_premises_tag_set)
+    return matches(instance.tags, filters)
+
+
+def filter_groups(
+    one_group: Sequence[TagFilter], groups: Sequence[Sequence[TagFilter]]
+) -> tuple[tuple[TagFilter, ...], ...]:
+    """Both ways to write filters as one: groups of alternatives."""
+    every = [tuple(one_group), *(tuple(group) for group in groups)]
+    return tuple(group for group in every if group)
+
+
+def matches(tags: Mapping[str, str], groups: Sequence[Sequence[TagFilter]]) -> bool:
+    """Any filter of each group matches a tag; no groups match nothing."""
+    return bool(groups) and all(any(_matches(tags, one) for one in group) for group in groups)
+
+
+def _matches(tags: Mapping[str, str], condition: TagFilter) -> bool:
+    match condition.type:
+        case TagFilterType.KEY_ONLY:
+            return condition.key in tags
+        case TagFilterType.VALUE_ONLY:
+            return any(_like(value, condition.value) for value in tags.values())
+        case TagFilterType.KEY_AND_VALUE:
+            return condition.key in tags and _like(tags[condition.key or ""], condition.value)
+
+
+def _like(value: str, pattern: str | None) -> bool:
+    """`*` stands for any run of characters; nothing else is special."""
+    expression = ".*".join(re.escape(part) for part in (pattern or "").split("*"))
+    return re.fullmatch(expression, value, re.DOTALL) is not None
+
+
+def revision_health(record: HostRecord, group: DeploymentGroup) -> RevisionHealth:
+    """The host's revision against the group's.
+
+    A host that failed in a deployment which succeeded as a whole lost what it had: Unknown.
+    """
+    successful = group.last_successful_deployment
+    if record.revision is None or (successful and record.lost_by == successful.deployment_id):
+        return RevisionHealth.UNKNOWN
+    target = group.target_revision
+    current = target is not None and record.revision == target.identity
+    return RevisionHealth.CURRENT if current else RevisionHealth.OLD
+
+
+_ORDER = {RevisionHealth.UNKNOWN: 1, RevisionHealth.OLD: 2, RevisionHealth.CURRENT: 3}
+
+
+def in_pick_order(
+    instances: Sequence[Instance], records: Sequence[HostRecord], group: DeploymentGroup, deployment: Deployment
+) -> list[Target]:
+    """The targets in the order in which they are taken: Unhealthy, then by revision Unknown, Old, Current, ties by id.
+
+    With updateOutdatedInstancesOnly, hosts that run the deployment's revision already are left out.
+    """
+    ranked = sorted(
+        (_rank(record, group), instance.instance_id, instance)
+        for instance, record in zip(instances, records, strict=True)
+        if not (deployment.update_outdated_instances_only and _up_to_date(record, group, deployment))
+    )
+    return [_target(instance) for _, _, instance in ranked]
+
+
+def _rank(record: HostRecord, group: DeploymentGroup) -> int:
+    return 0 if record.health is InstanceHealth.UNHEALTHY else _ORDER[revision_health(record, group)]
+
+
+def _up_to_date(record: HostRecord, group: DeploymentGroup, deployment: Deployment) -> bool:
+    known = revision_health(record, group) is not RevisionHealth.UNKNOWN
+    return known and record.revision == deployment.revision.identity
+
+
+def _target(instance: Instance) -> Target:
+    queue = instance.queue or host_queue(instance.instance_id)
+    return Target(target_id=instance.instance_id, arn=instance.arn, queue=queue, zone=instance.zone)
