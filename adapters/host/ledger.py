@@ -1,0 +1,175 @@
+"""The files an installation keeps of itself in a group's folder: plan, journal, record, and what was put aside.
+
+install.json       the plan, written before it runs
+install-journal    JSON lines: {"begin": steps, "recorded": bool}, {"until": n} before the steps up to n are taken, and
+                   {"done"}, {"undone": [...]} or {"committed"} when that is so
+cleanup            the record of what the current installation made; changes in one rename once everything is made
+cleanup-before     the one it took the place of, until the deployment is over
+aside/N            what step N replaced or removed
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from domain.errors import InstallError
+from domain.install import Plan, Recorded
+from domain.install_text import lines_of, plan_as_text, plan_from_text, record_as_text, record_from_text
+
+
+class Phase(Enum):
+    """How far the last installation of a group got."""
+
+    NONE = "none"
+    BEGUN = "begun"
+    DONE = "done"
+    UNDONE = "undone"
+    COMMITTED = "committed"
+
+
+class Progress(NamedTuple):
+    """What the journal says. Steps before `sure` were taken, those from `until` on were not, those between may be."""
+
+    phase: Phase = Phase.NONE
+    sure: int = 0
+    until: int = 0
+    recorded: bool = False
+    """There was a record before."""
+    left: tuple[str, ...] = ()
+    """What could not be put back."""
+
+
+class Ledger:
+    """The records of one group. Raises InstallError for records that cannot be read, OSError from the disk."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        self.aside = state / "aside"
+        self._journal = state / "install-journal"
+        self._plan = state / "install.json"
+        self._record = state / "cleanup"
+        self._before = state / "cleanup-before"
+        self._fresh = state / "cleanup-new"
+
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Hold the lock of the group; raises InstallError if another process has it."""
+        self.state.mkdir(parents=True, exist_ok=True)
+        lock = os.open(self.state / "install-lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InstallError(f"Another installation works with {self.state}: wait until it has ended.") from None
+            yield
+        finally:
+            os.close(lock)
+
+    def progress(self) -> Progress:
+        """How far the last installation got; a half-written last line of the journal is dropped."""
+        progress = Progress()
+        for line in self._lines(self._journal):
+            if "begin" in line:
+                progress = Progress(Phase.BEGUN, recorded=line["recorded"])
+            elif "until" in line:
+                progress = progress._replace(sure=progress.until, until=line["until"])
+            elif "undone" in line:
+                progress = progress._replace(phase=Phase.UNDONE, left=tuple(line["undone"]))
+            elif "done" in line:
+                progress = progress._replace(phase=Phase.DONE, sure=progress.until)
+            else:
+                progress = progress._replace(phase=Phase.COMMITTED)
+        return progress
+
+    def _lines(self, path: Path) -> list[Any]:
+        try:
+            return lines_of(path.read_text("ascii"))
+        except FileNotFoundError:
+            return []
+        except ValueError as error:
+            raise _damaged(path) from error
+
+    def plan(self) -> Plan:
+        """The plan that was written last."""
+        try:
+            return plan_from_text(self._plan.read_text("ascii"))
+        except (FileNotFoundError, ValueError) as error:
+            raise _damaged(self._plan) from error
+
+    def record(self) -> tuple[Recorded, ...]:
+        """What the current installation made; empty before the first one."""
+        try:
+            return record_from_text(self._record.read_text("ascii"))
+        except FileNotFoundError:
+            return ()
+        except (ValueError, TypeError, IndexError) as error:
+            raise _damaged(self._record) from error
+
+    def begin(self, plan: Plan) -> None:
+        """Write a plan down, to be carried out next. What was kept to undo the one before is dropped."""
+        self.settle()
+        _write(self._plan, plan_as_text(plan))
+        self.aside.mkdir(exist_ok=True)
+        first = {"begin": len(plan.instructions), "recorded": self._record.exists()}
+        _write(self._journal, json.dumps(first) + "\n")
+
+    def note(self, line: dict[str, Any]) -> None:
+        """Add a line to the journal, in one write; what is left of a half-written one goes first."""
+        journal = os.open(self._journal, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+        try:
+            size = os.fstat(journal).st_size
+            if size and os.pread(journal, 1, size - 1) != b"\n":
+                os.ftruncate(journal, os.pread(journal, size, 0).rfind(b"\n") + 1)
+            os.write(journal, json.dumps(line).encode("ascii") + b"\n")
+        finally:
+            os.close(journal)
+
+    def finish(self, plan: Plan) -> None:
+        """Make the plan's record the current one and say that everything is done."""
+        _write(self._fresh, record_as_text(plan.record))
+        if self._record.exists():
+            self._record.rename(self._before)
+        self._fresh.rename(self._record)
+        self.note({"done": True})
+
+    def take_back(self, recorded: bool, left: tuple[str, ...]) -> None:
+        """Make the record before the current one again, once the disk is as it was."""
+        if self._before.exists():
+            self._before.rename(self._record)
+        elif not recorded:
+            self._record.unlink(missing_ok=True)
+        self._fresh.unlink(missing_ok=True)
+        self.note({"undone": left})
+        self.clear()
+
+    def settle(self) -> None:
+        """Give up what is kept for undo, if the last installation was done."""
+        if self.progress().phase is Phase.DONE:
+            self.note({"committed": True})
+        self.clear()
+
+    def clear(self) -> None:
+        """Drop what was put aside and is needed no more; what could not be put back is kept beside it."""
+        if self.progress().left and self.aside.is_dir() and any(self.aside.iterdir()):
+            self.aside.rename(tempfile.mkdtemp(prefix="rescued-", dir=self.state))
+        shutil.rmtree(self.aside, ignore_errors=True)
+        self._before.unlink(missing_ok=True)
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, "ascii")
+    part.rename(path)
+
+
+def _damaged(path: Path) -> InstallError:
+    return InstallError(f"{path} cannot be read: put it right, or move it away to install as if for the first time.")

@@ -1,0 +1,176 @@
+"""What must hold for any plan: nothing of others is touched, patterns match as promised, and text loses nothing."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.appspec import AppSpec, FileExistsBehavior, FileMapping
+from domain.errors import InstallError
+from domain.install import (
+    Context,
+    CopyFile,
+    Entry,
+    Facts,
+    Found,
+    KeepDirectory,
+    Kind,
+    MakeDirectory,
+    MakeLink,
+    Plan,
+    Recorded,
+    RemoveDirectory,
+    RemoveFile,
+    SetAcl,
+    SetContext,
+    SetMode,
+    SetOwner,
+    Tree,
+)
+from domain.install_text import (
+    lines_of,
+    plan_as_json,
+    plan_as_text,
+    plan_from_text,
+    record_as_text,
+    record_from_text,
+)
+from workflows.install import plan_install
+from workflows.install_permissions import matches
+
+SPEC = AppSpec(files=(FileMapping(source="/", destination="/d"),))
+NAMES = ("a", "b", "c", "s/a", "s/b", "s")
+KINDS = st.sampled_from((Kind.FILE, Kind.LINK, Kind.DIRECTORY))
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> tuple[Facts, FileExistsBehavior]:
+    """A bundle, a host and a record that agree with themselves, over a handful of names."""
+    bundle = draw(trees())
+    host = draw(trees())
+    record = draw(st.dictionaries(st.sampled_from(NAMES), KINDS, max_size=4))
+    there = {
+        f"/d/{path}": Found(kind, 0o755, 0, 0, leads=Kind.FILE, same=draw(st.booleans())) for path, kind in host.items()
+    }
+    there["/d"] = Found(Kind.DIRECTORY, 0o755, 0, 0)
+    for path, found in there.items():
+        if found.kind is Kind.DIRECTORY:
+            inside = {other[len(path) + 1 :].split("/")[0] for other in there if other.startswith(path + "/")}
+            there[path] = found._replace(children=frozenset(inside), leads=None)
+    entries = tuple(Entry(path, kind, "x", 0o755, 0, 0) for path, kind in sorted(bundle.items()))
+    facts = Facts(
+        archive="/bundle",
+        trees=(Tree("/", "/bundle", "/d", entries),),
+        there=there,
+        record=tuple(Recorded(kind, f"/d/{path}") for path, kind in sorted(record.items())),
+    )
+    return facts, draw(st.sampled_from(FileExistsBehavior))
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> dict[str, Kind]:
+    tree = draw(st.dictionaries(st.sampled_from(NAMES), KINDS, max_size=6))
+    if any(path.startswith("s/") for path in tree):
+        tree["s"] = Kind.DIRECTORY
+    return tree
+
+
+@given(worlds())
+def test_nothing_of_others_is_touched(world: tuple[Facts, FileExistsBehavior]) -> None:
+    facts, behavior = world
+    try:
+        plan = plan_install(SPEC, facts, behavior)
+    except InstallError:
+        return
+    ours = {each.path for each in facts.record}
+    for step in plan.instructions:
+        match step:
+            case RemoveFile(file=path) | RemoveDirectory(directory=path) | KeepDirectory(directory=path):
+                assert path in ours
+            case CopyFile(destination=path) | MakeLink(destination=path):
+                found = facts.there.get(path)
+                assert found is None or path in ours or behavior is FileExistsBehavior.OVERWRITE
+                assert found is None or found.kind is not Kind.DIRECTORY or path in ours
+
+
+@given(worlds())
+def test_every_step_finds_what_it_needs(world: tuple[Facts, FileExistsBehavior]) -> None:
+    """Played on a pretended disk, no step meets a path in the wrong state."""
+    facts, behavior = world
+    try:
+        plan = plan_install(SPEC, facts, behavior)
+    except InstallError:
+        return
+    disk = {path: found.kind for path, found in facts.there.items()}
+    for step in plan.instructions:
+        match step:
+            case RemoveFile(file=path):
+                assert disk.pop(path) is not Kind.DIRECTORY
+            case RemoveDirectory(directory=path):
+                assert not [other for other in disk if other.startswith(path + "/")]
+                assert disk.pop(path) is Kind.DIRECTORY
+            case MakeDirectory(directory=path):
+                assert path not in disk
+                disk[path] = Kind.DIRECTORY
+            case CopyFile(destination=path, replaces=replaces) | MakeLink(destination=path, replaces=replaces):
+                assert (path in disk) is replaces
+                assert disk.get(path) is not Kind.DIRECTORY
+                assert disk[path.rpartition("/")[0]] is Kind.DIRECTORY
+                disk[path] = Kind.FILE if isinstance(step, CopyFile) else Kind.LINK
+    for recorded in plan.record:
+        assert disk[recorded.path] is recorded.kind
+
+
+@given(st.text("ab*/?[]\n", max_size=8), st.text("ab*?[]\n", max_size=8))
+def test_star_is_the_only_wildcard(name: str, pattern: str) -> None:
+    literal = "".join(part if part == "*" else f"[{part}]" if part in "?[" else part for part in pattern)
+    expected = re.match(fnmatch.translate(literal), name) is not None and "/" not in name and pattern != ""
+    assert matches(name, pattern) is expected
+
+
+def test_no_pattern_takes_long() -> None:
+    assert not matches("a" * 255, "*a" * 100 + "*b")
+
+
+TEXTS = st.text(st.characters(exclude_characters="\0"), max_size=6) | st.just("trailing \n") | st.just("b\udc80\udcff")
+STEPS = (
+    st.builds(CopyFile, TEXTS, TEXTS, st.booleans())
+    | st.builds(MakeLink, TEXTS, TEXTS, TEXTS)
+    | st.builds(SetMode, TEXTS, st.integers(0, 0o7777), st.booleans())
+    | st.builds(SetAcl, TEXTS, st.lists(TEXTS, max_size=2).map(tuple))
+    | st.builds(SetContext, TEXTS, st.builds(Context, TEXTS, TEXTS))
+    | st.builds(SetOwner, TEXTS, st.integers(-1, 9), st.integers(-1, 9), TEXTS)
+    | st.builds(KeepDirectory, TEXTS, st.integers(0, 0o7777), st.just(0), st.just(0), st.just((("acl", "00"),)))
+)
+
+
+@given(st.lists(STEPS, max_size=6).map(tuple))
+def test_a_plan_survives_being_written(steps: tuple[CopyFile, ...]) -> None:
+    plan = Plan("/b\udc80", steps, unchanged=3, retained=1)
+    text = plan_as_text(plan)
+    assert text.isascii()
+    assert plan_from_text(text) == plan
+    assert plan_as_json(plan_from_text(text)) == plan_as_json(plan)
+    assert text.count("\n") == max(1, len(steps)) + 2
+
+
+@given(st.lists(st.builds(Recorded, st.sampled_from(Kind), TEXTS, st.none() | st.builds(Context, TEXTS)), max_size=5))
+def test_a_record_survives_and_a_cut_off_line_does_not(record: list[Recorded]) -> None:
+    text = record_as_text(record)
+    assert text.isascii()
+    assert record_from_text(text) == tuple(record)
+    assert record_from_text(text[:-1]) == tuple(record[:-1])
+
+
+def test_json_lines_lose_only_an_unfinished_last_one() -> None:
+    assert lines_of('1\n{"a": 2}\n[3') == [1, {"a": 2}]
+
+
+@pytest.mark.parametrize("text", ["{\n[\n", "1,2\n", "1]\n", "[1\n2]\n", "\n"])
+def test_lines_that_are_not_one_value_are_an_error(text: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        lines_of(text)
