@@ -98,7 +98,7 @@ def plain(url: str) -> str:
         return url
     parts = urlsplit(url)
     query = [("db" if name == "virtual_host" else name, value) for name, value in parse_qsl(parts.query)]
-    return parts._replace(scheme="unix", query=urlencode(query)).geturl()
+    return f"unix://{parts.netloc}{parts.path}?{urlencode(query)}"
 
 
 def shown(url: str) -> str:

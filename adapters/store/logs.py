@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from domain.moves import LogChunk
 from domain.reports import LogLines
@@ -97,7 +98,7 @@ def chunks(
             lines=tuple(text for _, text in lines[start:end]),
             dropped=dropped if lines[start][0] == cut else 0,
         )
-        for start, end in zip(starts, [*starts[1:], len(lines)], strict=True)
+        for start, end in pairwise([*starts, len(lines)])
     ]
     if dropped and not tail and cut is not None and cut >= after:
         found.append(LogChunk(event=event, first=cut, lines=(), dropped=dropped))

@@ -52,7 +52,8 @@ class RedisShelf(Generic[T]):
 
     def remove(self, name: str) -> T | None:
         """Forget a document and return it; None if there was none."""
-        return self._parse(self._connection.run("remove", {"kind": self._kind, "name": name}))
+        given = {"kind": self._kind, "name": name, "nonce": secrets.token_hex(8)}
+        return self._parse(self._connection.run("remove", given))
 
     def names(self, *, prefix: str = "", after: str = "", limit: int = 100) -> list[str]:
         """Up to `limit` names that begin with `prefix` and sort after `after`, in order."""

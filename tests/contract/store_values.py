@@ -28,7 +28,9 @@ EVENTS = (
 _tokens = itertools.count()
 
 
-def a_deployment(name: str = "d-1", *, group: str = "g-1", at: float = NOW, total: int = 0, lanes: int = 0) -> Deployment:
+def a_deployment(
+    name: str = "d-1", *, group: str = "g-1", at: float = NOW, total: int = 0, lanes: int = 0
+) -> Deployment:
     """A deployment of one rollout phase."""
     return Deployment(
         deployment_id=name,

@@ -1,16 +1,17 @@
 -- Writes a deployment if its version is the expected one. False if not; else the id of the deployment that was freed, or ''.
 local deployment = key('deployment', input.id)
-local held = redis.call('HMGET', deployment, 'version', 'group', 'final', 'freed')
-local version, group, final, freed = held[1], held[2], held[3], held[4]
-if version == input.nonce then return freed or '' end
-if version ~= input.version then return false end
+local held = redis.call('HMGET', deployment, 'group', 'final', 'freed')
+local group, final, freed = held[1], held[2], held[3]
+local verdict = judge_write(deployment)
+if verdict == 'done' then return final == input.nonce and freed or '' end
+if verdict == 'late' then return false end
 
-redis.call('HSET', deployment, 'd', input.document, 'version', input.nonce)
+redis.call('HSET', deployment, 'd', input.document)
 tell(input.happenings)
 if final or not input.final then return '' end
 
 -- It ends with this change: nothing of it is due or active any more, and its group is free.
-redis.call('HSET', deployment, 'final', 1)
+redis.call('HSET', deployment, 'final', input.nonce)
 redis.call('ZREM', key('active'), input.id)
 for _, name in ipairs(redis.call('HKEYS', deployment)) do
   local phase = string.match(name, '^lanes:(%d+)$')

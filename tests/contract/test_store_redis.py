@@ -1,0 +1,251 @@
+"""What only the Redis store must show: races within a move, crashes of the server, the room it takes, its errors."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import redis
+
+from adapters.store import connection
+from adapters.store.redis import RedisStore
+from domain.applications import Application
+from domain.deployments import DeploymentStatus, Progress, TargetStatus
+from domain.errors import WorldError
+from domain.lifecycle import Event
+from domain.moves import Change, Heard, LaneView, Move, Step
+from domain.ports import Store
+from tests.contract.redis_server import RedisServer
+from tests.contract.store_values import (
+    EVENTS,
+    NOW,
+    a_deployment,
+    a_happening,
+    a_target,
+    conclusion,
+    finished,
+    lines,
+    onward,
+    outcome,
+    rolling,
+    started,
+    take_one,
+    taking,
+    to_status,
+)
+
+
+@pytest.fixture
+def crashing(redis_binary: str) -> Iterator[RedisServer]:
+    """A server of the test's own whose answers are on disk before they are given."""
+    with tempfile.TemporaryDirectory(prefix="slipway-") as folder:
+        server = RedisServer(redis_binary, Path(folder), durable=True)
+        server.start()
+        yield server
+        server.kill()
+
+
+@pytest.fixture
+def redis_store(crashing: RedisServer) -> Iterator[RedisStore]:
+    store = RedisStore(crashing.url)
+    yield store
+    store.close()
+
+
+def elsewhere(act: Callable[[], object]) -> None:
+    thread = threading.Thread(target=act)
+    thread.start()
+    thread.join()
+
+
+def test_a_record_that_changed_while_choosing_is_looked_at_again(redis_store: RedisStore) -> None:
+    rolling(redis_store, total=1, lanes=1)
+    taken = take_one(redis_store)
+    seen: list[tuple[Event, ...]] = []
+
+    def choose(view: LaneView) -> Move:
+        assert view.current is not None
+        seen.append(tuple(view.current.events))
+        if len(seen) == 1:
+            elsewhere(lambda: redis_store.record([Heard(started(taken, Event.INSTALL))]))
+        return Step(conclusion(view), None)
+
+    assert redis_store.advance("d-1", 0, 0, choose) is not None
+    assert seen == [(), (Event.INSTALL,)]
+
+
+def test_a_deployment_that_changed_while_choosing_is_looked_at_again(redis_store: RedisStore) -> None:
+    rolling(redis_store, total=2, lanes=1)
+    seen: list[str | None] = []
+
+    def choose(view: LaneView) -> Move:
+        seen.append(view.deployment.description)
+        if len(seen) == 1:
+            elsewhere(lambda: redis_store.change("d-1", lambda d: Change(d.model_copy(update={"description": "stop"}))))
+        return Step(None, None if view.deployment.description else taking(view))
+
+    redis_store.advance("d-1", 0, 0, choose)
+    assert seen == [None, "stop"]
+    assert redis_store.target("d-1", a_target(0).target.target_id) == a_target(0)
+
+
+def test_a_lane_overtaken_while_choosing_is_looked_at_again(redis_store: RedisStore) -> None:
+    rolling(redis_store, total=3, lanes=2)
+    taken: list[str] = []
+
+    def choose(view: LaneView) -> Move:
+        if not taken:
+            elsewhere(lambda: taken.append(take_one(redis_store, lane=1).target.target_id))
+        return onward(0)(view)
+
+    made = redis_store.advance("d-1", 0, 0, choose)
+    assert made is not None
+    assert isinstance(made[1], Step)
+    assert made[1].take is not None
+    assert [made[1].take.target_id, *taken] == [a_target(1).target.target_id, a_target(0).target.target_id]
+
+
+def test_what_was_answered_survives_crashes(crashing: RedisServer) -> None:
+    total, lanes, crashes = 120, 4, 3
+    store = RedisStore(crashing.url)
+    rolling(store, total=total, lanes=lanes)
+    answered: list[str] = []
+    crash = threading.Semaphore(0)
+
+    def walk(lane: int) -> None:
+        for step in range(total + 1):
+            made = store.advance("d-1", 0, lane, onward(step))
+            assert made is not None
+            move = made[1]
+            assert isinstance(move, Step)
+            if move.take is None:
+                return
+            answered.append(move.take.target_id)
+            if len(answered) % (total // (crashes + 1)) == 0:
+                crash.release()
+
+    def crash_often() -> None:
+        for _ in range(crashes):
+            assert crash.acquire(timeout=30)
+            crashing.kill()
+            crashing.start()
+
+    with ThreadPoolExecutor(lanes + 1) as pool:
+        jobs = [pool.submit(crash_often), *(pool.submit(walk, lane) for lane in range(lanes))]
+        for job in jobs:
+            job.result()
+    records = store.targets("d-1", count=total)
+    assert sorted(answered) == [record.target.target_id for record in records]
+    assert {record.status for record in records} == {TargetStatus.SUCCEEDED}
+    assert store.progress("d-1", 0) == Progress(
+        version=total + lanes, total=total, taken=total, succeeded=total, lanes=lanes, retired=lanes
+    )
+    store.close()
+
+
+def test_a_restart_keeps_everything(crashing: RedisServer, redis_store: RedisStore) -> None:
+    rolling(redis_store, total=2, lanes=1)
+    taken = take_one(redis_store)
+    redis_store.record([Heard(started(taken, Event.INSTALL)), Heard(lines(taken, 0, ["a"]))])
+    redis_store.change("d-1", to_status(DeploymentStatus.IN_PROGRESS, a_happening()))
+
+    def everything() -> list[object]:
+        return [
+            redis_store.deployment("d-1"),
+            redis_store.targets("d-1"),
+            redis_store.progress("d-1", 0),
+            redis_store.lane("d-1", 0, 0),
+            redis_store.due(NOW + 99),
+            redis_store.outbox(),
+            redis_store.log("d-1", taken.target.target_id, "Install"),
+            redis_store.active(),
+            redis_store.running("g-1"),
+        ]
+
+    before = everything()
+    crashing.kill()
+    crashing.start()
+    assert everything() == before
+
+
+def test_a_server_that_is_away_is_the_worlds_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "RETRIES", 1)
+    store = RedisStore(f"unix://user:hush@{tmp_path}/none.sock?db=0&password=hush")
+    for ask in (store.ping, lambda: store.deployment("d-1"), lambda: store.claim("x", 1), store.outbox):
+        with pytest.raises(WorldError, match="does not answer") as told:
+            ask()
+        assert "hush" not in str(told.value)
+        assert "none.sock" in str(told.value)
+    store.close()
+
+
+def test_what_the_server_refuses_is_the_worlds_fault(redis_server: RedisServer) -> None:
+    store = RedisStore(redis_server.url, prefix="refused")
+    with redis.Redis.from_url(redis_server.url) as raw:
+        raw.set("refused:deployment:d-1", "not a hash")
+    with pytest.raises(WorldError, match="refuses"):
+        store.deployment("d-1")
+    store.close()
+
+
+@pytest.mark.parametrize("spelling", ["unix://{}?db=3", "redis+socket://{}?virtual_host=3"])
+def test_the_spellings_of_a_url(redis_server: RedisServer, spelling: str) -> None:
+    store = RedisStore(spelling.format(redis_server.socket), prefix="spelled")
+    store.applications.remove("a")
+    assert store.applications.add("a", Application(application_id="1", application_name="a", create_time=1.0))
+    store.close()
+    with redis.Redis.from_url(f"unix://{redis_server.socket}?db=3") as raw:
+        assert raw.exists("spelled:application:a")
+
+
+def test_prefixes_keep_stores_apart(redis_server: RedisServer) -> None:
+    one, other = RedisStore(redis_server.url, prefix="p"), RedisStore(redis_server.url, prefix="p2")
+    one.admit(a_deployment("d-1"), token=None, queue=False)
+    assert other.active() == []
+    other.admit(a_deployment("d-1"), token=None, queue=False)
+    assert (one.active(), other.active()) == (["d-1"], ["d-1"])
+    one.close()
+    other.close()
+
+
+def run_through(store: Store, total: int, lanes: int) -> None:
+    rolling(store, total=total, lanes=lanes)
+    for lane in range(lanes):
+        while not store.lane("d-1", 0, lane).retired:
+            step = store.lane("d-1", 0, lane).step
+            made = store.advance("d-1", 0, lane, onward(step))
+            assert made is not None
+            if isinstance(made[1], Step) and made[1].take:
+                record = store.target("d-1", made[1].take.target_id)
+                assert record is not None
+                told = [report for e in EVENTS for report in (started(record, e), finished(record, outcome(e)))]
+                store.record([Heard(report, NOW + 60) for report in told])
+
+
+@pytest.mark.parametrize("lanes_per_target", [1, 10])
+def test_the_room_of_a_target_is_small_and_flat(redis_server: RedisServer, lanes_per_target: int) -> None:
+    room: dict[int, float] = {}
+    for total in (100, 600):
+        prefix = f"room{total}x{lanes_per_target}"
+        store = RedisStore(redis_server.url, prefix=prefix)
+        run_through(store, total, total // lanes_per_target)
+        store.change("d-1", to_status(DeploymentStatus.SUCCEEDED))
+        with redis.Redis.from_url(redis_server.url) as raw:
+            keys = list(raw.scan_iter(match=f"{prefix}:*", count=1000))
+            room[total] = sum(raw.memory_usage(key, samples=0) or 0 for key in keys) / total
+            largest = max(size_of(raw, key) for key in keys)
+        store.close()
+        assert largest <= 256
+    assert room[600] < 1500
+    assert room[600] < room[100] * 1.05
+
+
+def size_of(raw: redis.Redis, key: bytes) -> int:
+    """How many things a key holds."""
+    counts = {b"hash": raw.hlen, b"zset": raw.zcard, b"list": raw.llen, b"stream": raw.xlen}
+    count = counts.get(bytes(raw.execute_command("TYPE", key)))
+    return count(key) if count else 1
