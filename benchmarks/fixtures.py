@@ -1,0 +1,63 @@
+"""What the benchmarks deploy to: an application, a group and any number of simulated hosts in the store."""
+
+from __future__ import annotations
+
+import uuid
+
+from domain.applications import Application
+from domain.deployments import CreateDeployment, Deployment
+from domain.fleet import Instance, TargetKind
+from domain.groups import DeploymentGroup, TagFilter
+from domain.revisions import LocalLocation, RevisionLocation, RevisionType
+from tasks.admitting import create_deployment
+from tasks.runtime import World
+
+APPLICATION = "bench"
+NOWHERE = RevisionLocation(
+    revision_type=RevisionType.LOCAL, local_location=LocalLocation(path="/nowhere", bundle_type="directory")
+)
+
+
+def make_group(world: World, *, config: str, hosts: int, queue: str | None) -> str:
+    """A fresh group with so many hosts that all consume `queue` (or each its own); its name."""
+    name = f"group-{uuid.uuid4().hex[:8]}"
+    world.store.applications.add(
+        APPLICATION, Application(application_id=str(uuid.uuid4()), application_name=APPLICATION, create_time=0.0)
+    )
+    group = DeploymentGroup(
+        application_name=APPLICATION,
+        deployment_group_id=str(uuid.uuid4()),
+        deployment_group_name=name,
+        deployment_config_name=config,
+        on_premises_instance_tag_filters=(TagFilter(key="group", value=name),),
+    )
+    world.store.groups.add(group.key, group)
+    for number in range(hosts):
+        host = f"{name}-{number:05}"
+        instance = Instance(
+            instance_id=host,
+            kind=TargetKind.ON_PREMISES,
+            arn=f"arn:aws:codedeploy:us-east-1:000000000000:instance/{host}",
+            tags={"group": name},
+            queue=queue,
+        )
+        world.store.instances.add(host, instance)
+    return name
+
+
+def forget_hosts(world: World, group: str, hosts: int) -> None:
+    """Take the hosts of a group out of the registry again."""
+    for number in range(hosts):
+        world.store.instances.remove(f"{group}-{number:05}")
+
+
+def deploy(world: World, group: str, revision: RevisionLocation = NOWHERE) -> str:
+    """Start a deployment; its id."""
+    request = CreateDeployment(application_name=APPLICATION, deployment_group_name=group, revision=revision)
+    return create_deployment(world, request)
+
+
+def ended(world: World, deployment_id: str) -> Deployment | None:
+    """The deployment if it has ended."""
+    deployment = world.store.deployment(deployment_id)
+    return deployment if deployment and deployment.status.final else None

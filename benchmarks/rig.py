@@ -1,0 +1,103 @@
+"""What benchmarks run on: a private Redis below a temporary folder, and processes that end with the run."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+from workers.embedded import EmbeddedRedis
+from workers.supervisor import die_with_parent
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+class Rig:
+    """A folder, a Redis and the processes started on it."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="slipway-bench-")
+        self.home = Path(self._folder.name)
+        self.redis = EmbeddedRedis(self.home / "redis")
+        self.environment: dict[str, str] = {}
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> Rig:
+        url = self.redis.start()
+        self.environment = {
+            "SLIPWAY_HOME": str(self.home),
+            "SLIPWAY_STORE__URL": url,
+            "SLIPWAY_BUNDLES__KEY": "benchmark-key",
+            "SLIPWAY_BUNDLES__TOKEN": "benchmark-token",
+            "SLIPWAY_LOG_LEVEL": "WARNING",
+        }
+        os.environ.update(self.environment)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end_processes()
+        self.redis.stop()
+        self._folder.cleanup()
+
+    def spawn(self, *module_and_arguments: str, **extra: str) -> subprocess.Popen[bytes]:
+        """Start `python -m …` with the rig's environment; its output goes to a log in the folder."""
+        name = "-".join(module_and_arguments[:2]).replace("/", "_")
+        with (self.home / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *module_and_arguments],
+                env={**os.environ, **self.environment, **extra},
+                cwd=CHECKOUT,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                preexec_fn=die_with_parent,  # noqa: PLW1509
+            )
+        self._processes.append(process)
+        return process
+
+    def end_processes(self) -> None:
+        """End what was started."""
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._processes.clear()
+
+
+def wait_until(ready: Callable[[], object], what: str, *, limit: float = 120.0, every: float = 0.01) -> None:
+    """Return once `ready()` is true; raises TimeoutError naming what was waited for."""
+    deadline = time.monotonic() + limit
+    while not ready():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what} did not happen within {limit:.0f} seconds")
+        time.sleep(every)
+
+
+@contextmanager
+def timed(into: list[float]) -> Iterator[None]:
+    """Append the seconds that the block took."""
+    began = time.perf_counter()
+    yield
+    into.append(time.perf_counter() - began)
+
+
+def median(values: Sequence[float]) -> float:
+    """The median."""
+    return statistics.median(values)
+
+
+def say(*parts: object) -> None:
+    """Print a line at once."""
+    print(*parts, flush=True)  # noqa: T201
