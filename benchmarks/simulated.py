@@ -11,7 +11,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from config.queues import reports_queue
@@ -29,6 +29,9 @@ from workers.wiring import connection
 class _Attempt:
     order: HostOrder
     seen: set[Event]
+    outcomes: dict[Event, Outcome] = field(default_factory=dict)
+    running: Event | None = None
+    begun_at: float | None = None
 
 
 class ForgetfulJournal:
@@ -43,6 +46,13 @@ class ForgetfulJournal:
         """The attempt of the order."""
         with self._lock:
             return self._attempts.setdefault(order.attempt, _Attempt(order, set()))
+
+    def unfinished(self) -> tuple[_Attempt, ...]:
+        """None: it remembers nothing."""
+        return ()
+
+    def forget(self, *, before: float) -> None:
+        """Nothing to forget."""
 
     def begin(self, attempt: _Attempt, event: Event, *, at: float) -> Outcome | bool:
         """True the first time, then the outcome."""
@@ -105,6 +115,7 @@ def idle_world(host: str, folder: Path, tell: Callable[[AgentReport], None], *, 
         fetch=lambda source, archive: None,
         install=install,
         on_disk=lambda records: "",
+        commit=lambda records: None,
         run_scripts=lambda *_, **__: None,
         prune=lambda group, spare: None,
         tell=tell,

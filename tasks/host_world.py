@@ -4,10 +4,10 @@ it in; `slipway local` and the agent share it."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from domain.appspec import AppSpec, FileExistsBehavior, Script
 from domain.lifecycle import Event
@@ -33,14 +33,22 @@ class OpenAttempt(Protocol):
 
     @property
     def order(self) -> HostOrder: ...
+    @property
+    def outcomes(self) -> Mapping[Event, Outcome]: ...
+    @property
+    def running(self) -> Event | None: ...
+    @property
+    def begun_at(self) -> float | None: ...
 
 
 class Journal(Protocol):
-    """Which events of which attempts were begun and how they ended."""
+    """Which events of which attempts were begun and how they ended; an attempt is what `open` gave."""
 
     def open(self, order: HostOrder) -> OpenAttempt | None: ...
-    def begin(self, attempt: OpenAttempt, event: Event, *, at: float) -> Outcome | bool: ...
-    def end(self, attempt: OpenAttempt, outcome: Outcome) -> None: ...
+    def begin(self, attempt: Any, event: Event, *, at: float) -> Outcome | bool: ...
+    def end(self, attempt: Any, outcome: Outcome) -> None: ...
+    def unfinished(self) -> Iterable[OpenAttempt]: ...
+    def forget(self, *, before: float) -> None: ...
 
 
 class RunScripts(Protocol):
@@ -73,6 +81,8 @@ class HostWorld:
     """Installs an archive by its AppSpec, with records in a folder; answers a line for the log."""
     on_disk: Callable[[Path], str]
     """Says what of the group's last Install is on disk."""
+    commit: Callable[[Path], None]
+    """Drops what the group's last Install put aside: its deployment succeeded on this host."""
     run_scripts: RunScripts
     prune: Callable[[Path, Sequence[str]], None]
     """Drops the oldest deployments of a group's folder but for those named."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 from domain import reasons
 from domain.appspec import AppSpec
@@ -52,6 +51,7 @@ def carry_out(world: HostWorld, event: Event, report: HostReport) -> HostReport:
         return brief.plus(standing)
     outcome = _skipped(event) if _halted(world, report) else _run(world, event, order, begun_at)
     outcome = outcome.model_copy(update={"forgiven": host_events.forgiven(outcome, order)})
+    outcome = _with_disk(world, order, outcome)
     _remember(world, order, brief.plus(outcome))
     world.journal.end(attempt, outcome)
     if outcome.status is not EventStatus.SKIPPED:
@@ -144,7 +144,20 @@ def _remember(world: HostWorld, order: HostOrder, report: HostReport) -> None:
     """The revision becomes the last successful one when the whole deployment succeeded on this host."""
     last = report.outcomes[-1]
     if last.event is order.final_event and not report.halted:
-        world.records.mark_last_successful(order.deployment_group_id, order.deployment_id)
+        group = order.deployment_group_id
+        world.records.mark_last_successful(group, order.deployment_id)
+        world.commit(world.records.instructions(group))
+
+
+def _with_disk(world: HostWorld, order: HostOrder, outcome: Outcome) -> Outcome:
+    """The outcome; if an event after Install failed, with what that leaves on the disk."""
+    if outcome.diagnostics is None or not host_events.follows_install(outcome.event):
+        return outcome
+    group = order.deployment_group_id
+    state = world.on_disk(world.records.instructions(group)).splitlines()[0]
+    last = world.records.last_successful(group) or "none yet"
+    message = f"{outcome.diagnostics.message} On disk: {state} Last successful deployment on this host: {last}."
+    return outcome.model_copy(update={"diagnostics": outcome.diagnostics.model_copy(update={"message": message})})
 
 
 def _tell_start(world: HostWorld, event: Event, order: HostOrder) -> None:
@@ -203,18 +216,18 @@ def _failed(event: Event, begun_at: float, error: Exception, ended_at: float | N
     )
 
 
-def report_interrupted(world: HostWorld, attempts: Any) -> int:
+def report_interrupted(world: HostWorld) -> int:
     """Tell of every event that an earlier run of the agent left half done, and close it as failed; how many there were.
 
     An attempt between two events is told of as well: its next message may have been lost with the process.
     """
     told = 0
-    for attempt in attempts.unfinished():
+    for attempt in world.journal.unfinished():
         if attempt.running is not None:
-            outcome = _failed(
-                attempt.running, attempt.begun_at or world.now(), HostError(reasons.AGENT_RESTARTED), world.now()
-            )
-            attempts.end(attempt, outcome)
+            begun_at = attempt.begun_at or world.now()
+            outcome = _failed(attempt.running, begun_at, HostError(reasons.AGENT_RESTARTED), world.now())
+            outcome = _with_disk(world, attempt.order, outcome)
+            world.journal.end(attempt, outcome)
             world.tell(_finished(attempt.order, outcome, interrupted=True))
             told += 1
         elif attempt.outcomes:

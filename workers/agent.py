@@ -67,7 +67,8 @@ def _beside(world: HostWorld, reporter: Reporter, pulse: Pulse) -> None:
     def start(**_: object) -> None:
         reporter.start()
         pulse.start()
-        interrupted = report_interrupted(world, world.journal)
+        world.journal.forget(before=time.time() - KEEP_JOURNALS)
+        interrupted = report_interrupted(world)
         if interrupted:
             logger.warning("%d events were cut short when this agent last ended; reported as failed", interrupted)
 

@@ -26,7 +26,7 @@ from domain.errors import BundleError
 from domain.lifecycle import Event
 from domain.reports import AgentReport, BundleSource, Diagnostics, HostOrder
 from tasks.host_world import HostWorld
-from workers.installing import describe_state, install
+from workers.installing import commit, describe_state, install
 
 
 def make_host_world(
@@ -42,6 +42,7 @@ def make_host_world(
         fetch=Fetcher(settings),
         install=Installer(settings),
         on_disk=lambda records: describe_state(records, settings.root),
+        commit=commit,
         run_scripts=ScriptRunner(settings, dict(os.environ if base is None else base)),
         prune=lambda group, spare: _prune(group, settings.max_revisions, spare),
         tell=tell,

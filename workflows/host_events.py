@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from domain.lifecycle import BY_EVENT, Event, Part, Scripts
+from domain.lifecycle import BY_EVENT, TABLE, Event, Part, Scripts
 from domain.reports import EventStatus, HostOrder, Outcome
 
 
@@ -37,3 +37,9 @@ def forgiven(outcome: Outcome, order: HostOrder) -> bool:
     """The event failed, and ignoreApplicationStopFailures lets the host go on."""
     failed = outcome.status is EventStatus.FAILED
     return failed and order.ignore_application_stop_failures and BY_EVENT[outcome.event].stop_side
+
+
+def follows_install(event: Event) -> bool:
+    """Whether files of the new revision may be on the disk once the event runs."""
+    order = [row.event for row in TABLE]
+    return order.index(event) > order.index(Event.INSTALL)
