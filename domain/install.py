@@ -253,6 +253,11 @@ class InstallSummary(Value):
     directories: int = 0
     bytes: int = 0
 
+    def __str__(self) -> str:
+        kept = f"{self.unchanged} unchanged, {self.retained} retained, {self.removed} removed"
+        made = f"{self.directories} directories made"
+        return f"{self.copied} files copied ({self.bytes} bytes), {self.linked} links made, {kept}, {made}"
+
 
 class Place(NamedTuple):
     """Where an installation happens: the directory of the group's records, and what `/` of the host is."""

@@ -6,11 +6,13 @@ import errno
 import json
 import os
 import stat
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from adapters.host import spreading
 from domain.appspec import ObjectType, Permission
 from domain.errors import InstallError
 from tasks import installing
@@ -219,7 +221,22 @@ def test_a_plan_can_be_had_without_doing_it(site: Site) -> None:
     assert json.loads((site.state / "install.json").read_text())["instructions"] == steps
 
 
-def test_many_files_go_over_several_threads(site: Site) -> None:
+@pytest.fixture
+def threads(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Makes Install use threads however quick the disk is; holds the names of those that open files."""
+    names, real = set[str](), os.open
+
+    def opening(*given: Any) -> int:
+        names.add(threading.current_thread().name)
+        return real(*given)
+
+    monkeypatch.setattr(os, "open", opening)
+    monkeypatch.setattr(spreading, "SLOW", 0.0)
+    monkeypatch.setattr(spreading, "THREADS", 3)
+    return names
+
+
+def test_many_files_go_over_several_threads(site: Site, threads: set[str]) -> None:
     tree = {f"d{number % 7}/{number}": str(number) for number in range(1500)}
     bundle = site.bundle("one", tree)
     summary = site.install(bundle)
@@ -227,8 +244,10 @@ def test_many_files_go_over_several_threads(site: Site) -> None:
     assert seen(site.root / "srv/app") == seen(bundle)
     again = site.bundle("two", {**tree, "d0/0": "changed"})
     assert site.install(again).copied == 1
+    assert len(threads) > 1
 
 
+@pytest.mark.usefixtures("threads")
 def test_an_unreadable_file_among_many_undoes_all(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     bundle = site.bundle("one", {f"{number}": str(number) for number in range(1100)})
     real = os.open
