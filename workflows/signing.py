@@ -1,27 +1,34 @@
-"""Links to bundles that end after a while: signed with HMAC-SHA-256 over the path and its last second.
-
-Source: RFC 2104 for HMAC. The time comes in as an argument.
-"""
+"""Links that work for a while: a path and the moment it expires, signed with a key (HMAC-SHA256). Asks no clock."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+from urllib.parse import urlencode
+
+from domain.values import Instant
+
+_PURPOSE = b"slipway link 1"
+"""Keeps signatures for other ends, made with the same key, from being links."""
+EXPIRED = "the link has expired; a new one comes with each deployment"
+FORGED = "the link's signature is missing or does not match"
 
 
 def sign_path(path: str, *, key: bytes, expires: int) -> str:
-    """The path with a query that lets it be fetched until `expires` (epoch seconds)."""
-    return f"{path}?expires={expires}&signature={_signature(path, key, expires)}"
+    """The path with `expires` (epoch seconds) and `signature` as its query. The query is a secret while it lasts."""
+    return f"{path}?{urlencode({'expires': expires, 'signature': _signature(path, str(expires), key)})}"
 
 
-def check_path(path: str, *, key: bytes, expires: str, signature: str, now: float) -> bool:
-    """Whether the query lets the path be fetched now."""
-    try:
-        last = int(expires)
-    except ValueError:
-        return False
-    return now <= last and hmac.compare_digest(_signature(path, key, last).encode(), signature.encode())
+def check_path(path: str, *, key: bytes, expires: str, signature: str, now: Instant) -> str | None:
+    """None if the link is good at `now`, else why not. `expires` and `signature` are as they stand in the query."""
+    wanted = _signature(path, expires, key)
+    if not hmac.compare_digest(wanted.encode(), signature.encode("utf-8", "replace")):
+        return FORGED
+    return EXPIRED if now >= int(expires) else None
 
 
-def _signature(path: str, key: bytes, expires: int) -> str:
-    return hmac.new(key, f"{path}\n{expires}".encode(), hashlib.sha256).hexdigest()
+def _signature(path: str, expires: str, key: bytes) -> str:
+    if not key:
+        raise ValueError("links cannot be signed with an empty key")
+    text = b"\n".join((_PURPOSE, path.encode("utf-8", "replace"), expires.encode("utf-8", "replace")))
+    return hmac.new(key, text, hashlib.sha256).hexdigest()

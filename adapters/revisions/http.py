@@ -1,0 +1,137 @@
+"""Fetches bundles over HTTP and HTTPS, through cut connections and restarts: what came so far is kept beside the target
+as `<name>.part`, with the server's tag for it in `<name>.part.tag`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+
+from adapters.revisions.checking import check_hash, check_size, hash_file
+from adapters.revisions.web import RETRIES, GiveUp, Patience, TryAgain, client, raise_for, shown
+from domain.bundles import BundleLimits, Retries
+from domain.errors import BundleError
+
+_CHUNK = 1024 * 1024
+
+
+def fetch_http(
+    url: str,
+    to: Path,
+    *,
+    sha256: str | None,
+    limits: BundleLimits,
+    retries: Retries = RETRIES,
+    wait: Callable[[float], None] = time.sleep,
+    jitter: Callable[[], float] = random.random,
+) -> Path:
+    """Fetch a bundle to the file `to`, whose directory must be there; answers `to`. One with the hash already stays.
+
+    Broken connections, 5xx, 408, 425 and 429 are tried again, going on where the last one stopped, in a later call too.
+    Raises BundleError: with the answer for other statuses, with both values for a wrong SHA-256 (nothing is left then).
+    """
+    what = f"fetching {shown(url)}"
+    try:
+        if sha256 is not None and to.is_file() and hash_file(to) == sha256.lower():
+            return to
+        with client(url, retries, follow=True) as web:
+            fetch = _Fetch(web, url, to, sha256, limits)
+            return Patience(retries, wait, jitter).insist(what, fetch.attempt)
+    except httpx.InvalidURL:
+        raise BundleError(f"{what} failed: it is no http or https URL") from None
+    except httpx.HTTPError as error:
+        raise BundleError(f"{what} failed: {error}") from error
+    except OSError as error:
+        raise BundleError(f"{what} failed: cannot write {to}: {error.strerror or error}") from error
+
+
+class _Fetch:
+    def __init__(self, web: httpx.Client, url: str, to: Path, sha256: str | None, limits: BundleLimits) -> None:
+        self._web, self._url, self._to, self._sha256, self._limits = web, url, to, sha256, limits
+        self._part = to.with_name(f"{to.name}.part")
+        self._tag = to.with_name(f"{to.name}.part.tag")
+
+    def attempt(self) -> Path:
+        """Ask for what is missing and add it to the part; raises TryAgain or what httpx raises if that is not all."""
+        have, tag = self._standing()
+        headers = {"accept-encoding": "identity"}
+        if have:
+            headers |= {"range": f"bytes={have}-", "if-range": tag}
+        with self._web.stream("GET", self._url, headers=headers) as response:
+            if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+                self._forget()
+                raise TryAgain("the server has less than was fetched before")
+            raise_for(response)
+            if response.status_code not in {httpx.codes.OK, httpx.codes.PARTIAL_CONTENT}:
+                raise GiveUp(f"unexpected status {response.status_code}")
+            resumed = _goes_on_at(response, have)
+            digest = self._receive(response, have if resumed else 0)
+        return self._finish(digest, resumed=resumed)
+
+    def _standing(self) -> tuple[int, str]:
+        """Bytes fetched before, and the tag they are good for; 0 if they cannot be gone on with."""
+        try:
+            size, tag = self._part.stat().st_size, self._tag.read_text()
+        except FileNotFoundError:
+            return 0, ""
+        return (size, tag) if tag else (0, "")
+
+    def _receive(self, response: httpx.Response, have: int) -> str:
+        """Add the body to the part's first `have` bytes; the SHA-256 of it all."""
+        what = shown(self._url)
+        check_size(what, have + _declared(response), self._limits)
+        digest = self._digest_of_part() if have else hashlib.sha256()
+        with self._part.open("ab" if have else "wb") as file:
+            if not have:
+                self._tag.write_text(_strong_tag(response))
+            for data in response.iter_raw(_CHUNK):
+                have += len(data)
+                check_size(what, have, self._limits)
+                file.write(data)
+                digest.update(data)
+        return digest.hexdigest()
+
+    def _digest_of_part(self) -> hashlib._Hash:
+        with self._part.open("rb") as file:
+            return hashlib.file_digest(file, "sha256")
+
+    def _finish(self, digest: str, *, resumed: bool) -> Path:
+        try:
+            check_hash(shown(self._url), digest, self._sha256)
+        except BundleError as error:
+            self._forget()
+            if resumed:  # The part of an earlier run may be what was damaged.
+                raise TryAgain(error.message) from error
+            raise
+        self._part.replace(self._to)
+        self._forget()
+        return self._to
+
+    def _forget(self) -> None:
+        self._part.unlink(missing_ok=True)
+        self._tag.unlink(missing_ok=True)
+
+
+def _goes_on_at(response: httpx.Response, have: int) -> bool:
+    """Whether the body goes on where we stopped; if not, it is the whole."""
+    if response.status_code != httpx.codes.PARTIAL_CONTENT:
+        return False
+    if not response.headers.get("content-range", "").startswith(f"bytes {have}-"):
+        raise TryAgain("the server sent another part than it was asked for")
+    return True
+
+
+def _declared(response: httpx.Response) -> int:
+    text = response.headers.get("content-length", "")
+    return int(text) if text.isdecimal() else 0
+
+
+def _strong_tag(response: httpx.Response) -> str:
+    """The tag by which a part can be gone on with; weak ones do not vouch for single bytes."""
+    tag = str(response.headers.get("etag", ""))
+    return "" if tag.startswith("W/") else tag
