@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from celery import signals
@@ -40,7 +40,7 @@ def run_agent(settings: Settings, *, host: str) -> int:
         lambda: AgentHello(
             host=host,
             at=time.time(),
-            version=version("slipway"),
+            version=_version(),
             root=str(settings.agent.root),
             started_at=started_at,
         ),
@@ -61,6 +61,13 @@ def run_agent(settings: Settings, *, host: str) -> int:
     worker.start()
     reporter.close()
     return int(worker.exitcode or 0)
+
+
+def _version() -> str:
+    try:
+        return version("slipway")
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def _beside(world: HostWorld, reporter: Reporter, pulse: Pulse) -> None:
