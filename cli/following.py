@@ -93,6 +93,7 @@ def _live(world: World, view: DeploymentView) -> DeploymentView:
             time.sleep(EVERY)
             view = look(world, view.deployment.deployment_id)
             live.update(draw(view))
+    console.print()
     return view
 
 

@@ -5,6 +5,7 @@ Draws values; reads nothing itself.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -76,7 +77,7 @@ def _progress(view: DeploymentView) -> RenderableType:
     total = max(1, ended + o.pending + o.in_progress + o.ready)
     row = Table.grid(padding=(0, 1))
     row.add_row(
-        ProgressBar(total=total, completed=ended, width=40),
+        ProgressBar(total=total, completed=ended, width=20),
         Text.assemble(
             (f"{o.succeeded} succeeded", "green"),
             "  ",
@@ -87,6 +88,8 @@ def _progress(view: DeploymentView) -> RenderableType:
             (f"{o.pending} pending", "dim"),
             "  ",
             (f"{o.skipped} skipped", "dim"),
+            overflow="fold",
+            no_wrap=True,
         ),
     )
     return row
@@ -94,8 +97,8 @@ def _progress(view: DeploymentView) -> RenderableType:
 
 def _grid(view: DeploymentView) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("host")
-    table.add_column("status")
+    table.add_column("host", no_wrap=True)
+    table.add_column("status", no_wrap=True, min_width=10)
     for event in view.events:
         table.add_column(short_name(event), justify="center")
     rows = choose_rows(view.targets)
@@ -143,15 +146,17 @@ def _failures(view: DeploymentView) -> list[RenderableType]:
     return lines
 
 
+SHORT_NAMES: dict[Event, str] = {
+    Event.APPLICATION_STOP: "Stop",
+    Event.DOWNLOAD_BUNDLE: "Down\nload",
+    Event.APPLICATION_START: "Start",
+    Event.VALIDATE_SERVICE: "Vali\ndate",
+}
+
+
 def short_name(event: Event) -> str:
-    """An event's name as a narrow column head: words on lines of their own."""
-    words: list[str] = []
-    for letter in event.value:
-        if letter.isupper():
-            words.append(letter)
-        else:
-            words[-1] += letter
-    return "\n".join(words)
+    """An event's name as a narrow column head."""
+    return SHORT_NAMES.get(event) or "\n".join(re.findall("[A-Z][a-z]*", event.value))
 
 
 def final_line(deployment: Deployment) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import http.server
 import pathlib
+import signal
 import sys
 
 
@@ -21,8 +22,12 @@ def main() -> None:
     handler = functools.partial(Quiet, directory=str(here / "site"))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         (here / "port").write_text(str(server.server_address[1]))
-        sys.stdout.flush()
-        server.serve_forever()
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        try:
+            server.serve_forever()
+        finally:
+            # Whoever stops the server waits for this file to go.
+            (here / "pid").unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
