@@ -16,12 +16,19 @@ from workflows import names
 from workflows.canvas import wire
 
 
-class ReportDict(dict[str, Any]):
-    """A report as JSON values that shows itself to people (and to Flower) in a few words."""
+class Reported:
+    """A report on its way to the next task: JSON for the broker, a few words for Flower and the logs."""
+
+    def __init__(self, report: HostReport) -> None:
+        self._report = report
+
+    def __json__(self) -> dict[str, Any]:
+        # Kombu's JSON encoder asks for this.
+        return wire(self._report)
 
     def __repr__(self) -> str:
-        outcome = (self.get("outcomes") or [{}])[-1]
-        return f"{outcome.get('event', 'nothing')} {outcome.get('status', '')} on {self['order']['target_id']}"
+        last = self._report.outcomes[-1]
+        return f"{last.event} {last.status} on {self._report.order.target_id}"
 
 
 def register(app: Celery, world: HostWorld) -> None:
@@ -32,9 +39,9 @@ def register(app: Celery, world: HostWorld) -> None:
 
 
 def _register(app: Celery, world: HostWorld, event: Event) -> Task[Any, Any]:
-    def run_event(report: dict[str, Any]) -> dict[str, Any]:
+    def run_event(report: dict[str, Any]) -> Reported:
         try:
-            return ReportDict(wire(carry_out(world, event, HostReport.model_validate(report))))
+            return Reported(carry_out(world, event, HostReport.model_validate(report)))
         except Duplicate as duplicate:
             raise Ignore(str(duplicate)) from duplicate
 
