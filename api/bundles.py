@@ -46,8 +46,6 @@ class Kept(Protocol):
 class Upload(Protocol):
     """A bundle on its way in."""
 
-    size: int
-
     def write(self, data: bytes) -> None: ...
     def keep(self, expected: str | None = None) -> Kept: ...
     def discard(self) -> None: ...
@@ -132,8 +130,7 @@ class _Site:
     async def _receive(self, request: Request, sha256: str) -> Kept:
         upload = await run_in_threadpool(self._store.receive)
         try:
-            async for data in _in_blocks(request.stream()):
-                self._check_size(upload.size + len(data))
+            async for data in _in_blocks(request.stream(), self._check_size):
                 await run_in_threadpool(upload.write, data)
             return await run_in_threadpool(upload.keep, sha256)
         except BundleError as error:
@@ -174,10 +171,12 @@ def _declared(request: Request) -> int:
     return int(text) if text.isdecimal() else 0
 
 
-async def _in_blocks(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The same bytes in fewer pieces: each costs a hop to another thread."""
-    gathered = bytearray()
+async def _in_blocks(stream: AsyncIterator[bytes], check: Callable[[int], None]) -> AsyncIterator[bytes]:
+    """The same bytes in fewer pieces: each costs a hop to another thread. `check` hears how many came so far."""
+    gathered, total = bytearray(), 0
     async for data in stream:
+        total += len(data)
+        check(total)
         gathered += data
         if len(gathered) >= _WRITE_AT_ONCE:
             yield bytes(gathered)

@@ -17,7 +17,7 @@ from adapters.revisions.web import RETRIES, GiveUp, Patience, TryAgain, client, 
 from domain.bundles import BundleLimits, Retries
 from domain.errors import BundleError
 
-_CHUNK = 1024 * 1024
+_BUFFER = 1024 * 1024
 
 
 def fetch_http(
@@ -86,10 +86,10 @@ class _Fetch:
         what = shown(self._url)
         check_size(what, have + _declared(response), self._limits)
         digest = self._digest_of_part() if have else hashlib.sha256()
-        with self._part.open("ab" if have else "wb") as file:
+        with self._part.open("ab" if have else "wb", _BUFFER) as file:
             if not have:
                 self._tag.write_text(_strong_tag(response))
-            for data in response.iter_raw(_CHUNK):
+            for data in response.iter_raw():
                 have += len(data)
                 check_size(what, have, self._limits)
                 file.write(data)

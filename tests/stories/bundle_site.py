@@ -1,0 +1,154 @@
+"""A bundle store served on a free loopback port, with its faults on order, and a wire that can be cut."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from adapters.bundles.disk import BundleDisk
+from api.bundles import bundle_app
+from domain.bundles import BundleLimits
+from workflows.signing import sign_path
+
+KEY = b"key" * 11
+TOKEN = "token-of-the-store"
+START = 1_000_000.0
+MOST = 8_000_000
+
+
+def sha256_of(content: bytes) -> str:
+    """64 hex digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+class Site:
+    """The store, and what was asked of it. Answers in `faults` are given first, in order, in place of its own."""
+
+    def __init__(self, root: Path, url: str = "") -> None:
+        self.root = root
+        self.disk = BundleDisk(root)
+        self.time = START
+        self.asked: list[tuple[str, Headers]] = []
+        self.faults: list[ASGIApp] = []
+        self.url = url
+        self._app = bundle_app(
+            self.disk, key=KEY, token=TOKEN, now=lambda: self.time, limits=BundleLimits(max_bytes=MOST)
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            self.asked.append((scope["method"], Headers(scope=scope)))
+            if self.faults:
+                await self.faults.pop(0)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    def keep(self, content: bytes) -> str:
+        """Put a bundle on the store's disk and answer with a link to it."""
+        sha256 = self.disk.put([content]).sha256
+        return self.url + sign_path(f"/bundles/{sha256}", key=KEY, expires=int(START) + 60)
+
+    def methods(self) -> list[str]:
+        """What was asked, in order."""
+        return [method for method, _ in self.asked]
+
+    def left_over(self) -> list[str]:
+        """Uploads that are neither kept nor gone."""
+        return [path.name for path in (self.root / "incoming").iterdir()]
+
+
+class Door:
+    """An app whose site can be another one for each test."""
+
+    site: Site | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self.site is not None
+        await self.site(scope, receive, send)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Return once the condition holds; fails after a while."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.01)
+
+
+def answer(status: int, **headers: str) -> ASGIApp:
+    """A fault: an answer with a status and headers (`_` stands for `-`)."""
+    return Response(b"no", status, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+
+@contextmanager
+def serving(app: Any, *, lifespan: bool = False) -> Iterator[str]:
+    """The URL of an ASGI app that is served by a real server in a thread."""
+    config = uvicorn.Config(
+        app,
+        host="127.0.0.1",
+        port=0,
+        log_level="critical",
+        access_log=False,
+        ws="none",
+        lifespan="on" if lifespan else "off",
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        wait_until(lambda: server.started or not thread.is_alive())
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+@contextmanager
+def cutting(url: str, cuts: list[int]) -> Iterator[str]:
+    """The URL of a wire to a server that is cut after so many bytes of an answer, once for each entry of `cuts`."""
+    port = int(url.rpartition(":")[2])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=_accept, args=(listener, port, cuts))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            with suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
+            thread.join(20)
+            assert not thread.is_alive()
+
+
+def _accept(listener: socket.socket, port: int, cuts: list[int]) -> None:
+    with suppress(OSError):
+        while True:
+            near, _ = listener.accept()
+            with near, socket.create_connection(("127.0.0.1", port)) as far:
+                _carry(near, far, cuts.pop(0) if cuts else None)
+
+
+def _carry(near: socket.socket, far: socket.socket, most: int | None) -> None:
+    """One request there and its answer back, up to `most` bytes of it."""
+    request = b""
+    while b"\r\n\r\n" not in request:
+        request += near.recv(65536)
+    far.sendall(re.sub(rb"(?i)connection: keep-alive", b"connection: close", request))
+    far.settimeout(20)
+    left = most if most is not None else 2**40
+    with suppress(OSError):
+        while left and (data := far.recv(min(65536, left))):
+            near.sendall(data)
+            left -= len(data)
