@@ -291,6 +291,12 @@ def test_the_most_overdue_come_first(store: Store) -> None:
     assert len({(due.deployment_id, due.lane) for due in store.due(NOW + 99, limit=1000)}) == 602
 
 
+def test_a_lane_may_be_due_earlier_than_all_others(store: Store) -> None:
+    rolling(store, total=2, lanes=2)
+    store.advance("d-1", 0, 1, lambda view: Step(None, taking(view, check_at=NOW + 3)))
+    assert store.due(NOW + 5) == [Due("d-1", 0, 1, NOW + 3)]
+
+
 def test_a_lane_that_moved_is_not_postponed(store: Store) -> None:
     rolling(store, total=2, lanes=2)
     old = store.due(NOW + 10)[0]

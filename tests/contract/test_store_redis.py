@@ -109,6 +109,35 @@ def test_a_lane_overtaken_while_choosing_is_looked_at_again(redis_store: RedisSt
     assert [made[1].take.target_id, *taken] == [a_target(1).target.target_id, a_target(0).target.target_id]
 
 
+def test_a_host_another_wrote_of_while_choosing_is_looked_at_again(
+    crashing: RedisServer, redis_store: RedisStore
+) -> None:
+    rolling(redis_store, total=1, lanes=1)
+    host = take_one(redis_store).target.target_id
+    seen: list[str | None] = []
+
+    def choose(view: LaneView) -> Move:
+        seen.append(view.known.revision)
+        if len(seen) == 1:
+            with redis.Redis.from_url(crashing.url) as raw:
+                raw.set(f"slipway:host:g-1:{host}", '{"revision":"r-0"}')
+        return Step(conclusion(view), None)
+
+    redis_store.advance("d-1", 0, 0, choose)
+    assert seen == [None, "r-0"]
+
+
+def test_shards_without_lanes_are_forgotten(crashing: RedisServer, redis_store: RedisStore) -> None:
+    rolling(redis_store, total=300, lanes=300)
+    with redis.Redis.from_url(crashing.url) as raw:
+        assert raw.zcard("slipway:due") == 2
+        for lane in range(256, 300):
+            redis_store.advance("d-1", 0, lane, lambda _: Step(None, None))
+        assert raw.zcard("slipway:due") == 1
+        redis_store.change("d-1", to_status(DeploymentStatus.STOPPED))
+        assert raw.keys("slipway:due*") == []
+
+
 def test_what_was_answered_survives_crashes(crashing: RedisServer) -> None:
     total, lanes, crashes = 120, 4, 3
     store = RedisStore(crashing.url)
@@ -246,6 +275,7 @@ def test_the_room_of_a_target_is_small_and_flat(redis_server: RedisServer, lanes
 
 def size_of(raw: redis.Redis, key: bytes) -> int:
     """How many things a key holds."""
-    counts = {b"hash": raw.hlen, b"zset": raw.zcard, b"list": raw.llen, b"stream": raw.xlen}
-    count = counts.get(bytes(raw.execute_command("TYPE", key)))
+    counts = {"hash": raw.hlen, "zset": raw.zcard, "list": raw.llen, "stream": raw.xlen}
+    kind = raw.type(key)
+    count = counts.get(kind.decode() if isinstance(kind, bytes) else kind)
     return count(key) if count else 1

@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from domain.deployments import EventRecord, TargetRecord
+from domain.deployments import DeploymentStatus, EventRecord, TargetRecord
 from domain.fleet import AgentSeen
 from domain.lifecycle import Event
 from domain.moves import Due, Heard, LogChunk
 from domain.ports import Store
 from domain.reports import AgentHello, AgentReport, Diagnostics, ErrorCode, EventStatus, LogLines, Outcome
 from tests.contract.conftest import Peers
-from tests.contract.store_values import NOW, finished, lines, onward, outcome, rolling, started, take_one
+from tests.contract.store_values import NOW, finished, lines, onward, outcome, rolling, started, take_one, to_status
 
 INSTALL = Event.INSTALL
 
@@ -125,6 +125,14 @@ def test_a_report_moves_the_next_look(store: Store, taken: TargetRecord) -> None
     assert store.due(NOW + 99) == [Due("d-1", 0, 0, NOW + 77)]
     tell(store, finished(taken, outcome(INSTALL)))
     assert store.due(NOW + 99) == [Due("d-1", 0, 0, NOW + 77)]
+
+
+def test_nothing_of_an_ended_deployment_is_looked_at(store: Store, taken: TargetRecord) -> None:
+    store.change("d-1", to_status(DeploymentStatus.STOPPED))
+    tell(store, started(taken, INSTALL), check_at=NOW + 77)
+    assert again(store, taken).events[INSTALL].status is EventStatus.IN_PROGRESS
+    store.advance("d-1", 0, 0, onward(1))
+    assert store.due(NOW + 999) == []
 
 
 def test_an_agent_is_seen(store: Store) -> None:
