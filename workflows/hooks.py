@@ -1,30 +1,14 @@
-"""Decides what a hook script is run with, how its output reads in the log, and what is said when it goes wrong.
-
-Values in, values out: it starts nothing and reads neither disk nor environment.
-"""
+"""Decides what a hook script finds in its environment; it reads none itself."""
 
 from __future__ import annotations
 
-import shlex
-import signal
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping
 
-from domain.appspec import Script
 from domain.lifecycle import Event
 from domain.reports import HostOrder
 
-TAIL_CHARACTERS = 4096
-"""How much of the log a failed event's diagnostics carry."""
-
-PIECE_BYTES = 8192
-"""Longer lines are cut into pieces of this size, so that a line can travel and be kept in memory."""
-
 OWN_PREFIX = "SLIPWAY_"
 """Variables that begin so belong to Slipway and may hold its secrets: hooks do not get them."""
-
-MARKER = "SLIPWAY_HOOK_ID"
-"""The variable by which a script's stray descendants are known."""
 
 
 def hook_environment(order: HostOrder, event: Event, *, root: str, base: Mapping[str, str]) -> dict[str, str]:
@@ -43,148 +27,3 @@ def hook_environment(order: HostOrder, event: Event, *, root: str, base: Mapping
         "DEPLOYMENT_GROUP_ID": order.deployment_group_id,
         "SLIPWAY_ROOT": root,
     }
-
-
-class Account(NamedTuple):
-    """A user of this host that a script is to run as."""
-
-    name: str
-    user_id: int
-    shell: str = "/bin/sh"
-
-
-_REFUSING_SHELLS = ("nologin", "false")
-
-
-def command_line(path: str, *, runas: Account | None = None, sudo: bool = False) -> list[str]:
-    """The argument list that runs the script at `path`: never text for a shell, but for the one word `su -c` takes."""
-    command = [path] if runas is None else _as_user(path, runas)
-    return ["sudo", *command] if sudo else command
-
-
-def _as_user(path: str, user: Account) -> list[str]:
-    # Service accounts have a login shell that only refuses: without another one `su -c` could never run as them.
-    refusing = user.shell.rpartition("/")[2] in _REFUSING_SHELLS
-    return ["su", *(("-s", "/bin/sh") if refusing else ()), user.name, "-c", shlex.quote(path)]
-
-
-class Interpreter(NamedTuple):
-    """What the `#!` line of a script asks for."""
-
-    program: str
-    argument: str = ""
-
-
-def read_interpreter(head: bytes) -> Interpreter | None:
-    """The interpreter named by the first bytes of a script; None where there is no `#!` line."""
-    if not head.startswith(b"#!"):
-        return None
-    line = head[2:].partition(b"\n")[0].replace(b"\t", b" ").decode("utf-8", "surrogateescape")
-    program, _, argument = line.strip(" ").partition(" ")
-    return Interpreter(program, argument.strip(" "))
-
-
-def interpreter_complaint(interpreter: Interpreter) -> str | None:
-    """Why the `#!` line cannot work as it is written; None where it may."""
-    program, argument = interpreter
-    if not program.strip("\r"):
-        return "its first line names no interpreter after #!"
-    if program.endswith("\r") or (program.endswith("/env") and argument.endswith("\r")):
-        return "its first line ends in a Windows line break (CRLF); save the file with Unix line breaks (LF)"
-    return None
-
-
-def missing_interpreter(interpreter: Interpreter) -> str:
-    """Why a script cannot be started whose interpreter is not there."""
-    return f"its first line asks for {show(interpreter.program)}, which is not on this host; install it or name another"
-
-
-def show(text: str) -> str:
-    """The text on one line, safe to store and to print: control characters and broken Unicode are escaped."""
-    plain = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in plain)
-
-
-def readable(entry: bytes) -> str:
-    """A log entry as text: bytes that are not UTF-8 are escaped, a final carriage return is dropped."""
-    return entry.removesuffix(b"\r").decode("utf-8", "backslashreplace")
-
-
-def event_entry(event: Event) -> bytes:
-    """What the log says when an event begins."""
-    return f"LifecycleEvent - {event.value}".encode()
-
-
-def script_entry(script: Script) -> bytes:
-    """What the log says when a script begins."""
-    return f"Script - {show(script.location)}".encode()
-
-
-def output_entry(stream: str, line: bytes) -> bytes:
-    """What the log says for a line of `stdout` or `stderr`."""
-    return b"[%s]%s" % (stream.encode(), line)
-
-
-def cut_pieces(line: bytes, size: int = PIECE_BYTES) -> Iterator[bytes]:
-    """The line in pieces of at most `size` bytes, not cut within a UTF-8 character where there is one."""
-    while len(line) > size:
-        end = next((e for e in range(size, max(size - 4, 0), -1) if line[e] & 0xC0 != 0x80), size)
-        yield line[:end]
-        line = line[end:]
-    yield line
-
-
-def cut_tail(entries: Sequence[str], limit: int = TAIL_CHARACTERS) -> str:
-    """The newest entries, one a line, that fit in `limit` characters; of an overlong newest one its end."""
-    kept: list[str] = []
-    room = limit
-    for entry in reversed(entries):
-        if len(entry) > room:
-            break
-        kept.append(entry)
-        room -= len(entry) + 1
-    if not kept and entries:
-        return entries[-1][-limit:]
-    return "\n".join(reversed(kept))
-
-
-def name_signal(number: int) -> str:
-    """A signal as people know it: `SIGKILL`, or its number where it has no name."""
-    names: Iterable[str] = (s.name for s in signal.Signals if s.value == number)
-    return next(iter(names), f"signal {number}")
-
-
-def title(script: Script) -> str:
-    """How messages call a script: its location and, where it is not the agent's own, the user it runs as."""
-    return f"script {show(script.location)}" + ("" if script.runas is None else f" run as user {show(script.runas)}")
-
-
-def exit_message(script: Script, returncode: int) -> str:
-    """What is said of a script that did not succeed; ends with the exit code, or names the signal that killed it."""
-    if returncode < 0:
-        return f"{title(script)} was killed by {name_signal(-returncode)}"
-    return f"{title(script)} failed with exit code {returncode}"
-
-
-def timeout_message(script: Script, *, all_ended: bool) -> str:
-    """What is said of a script that took too long."""
-    rest = "it was ended with all it had started" if all_ended else "not all it had started could be ended"
-    return f"{title(script)} did not end within its timeout of {script.timeout} seconds; {rest}"
-
-
-def stopped_message(script: Script) -> str:
-    """What is said of a script that was ended, or not begun, because the deployment was stopped."""
-    return f"{title(script)} did not complete: it was stopped with the deployment"
-
-
-def missing_message(script: Script, path: str, why: str = "there is no such file in the bundle") -> str:
-    """What is said of a script that is not there; `path` is the absolute one."""
-    return f"{title(script)} is missing at {show(path)}: {why}"
-
-
-def left_open_entry(stream: str) -> bytes:
-    """What the log says when a process that the script left behind keeps one of its streams open."""
-    return (
-        f"[slipway]a process the script left running keeps its {stream} open; what it writes there from now on is "
-        f"discarded (start it with its output redirected to a file to keep it)"
-    ).encode()

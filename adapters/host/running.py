@@ -1,12 +1,6 @@
 """Runs one command to its end: reads its output as it comes, bounds its time, and leaves nothing to wait for.
 
-One selector watches both streams and the process; no thread and no polling. It knows nothing of AppSpecs or logs.
-
-Streams left open. A process that the command leaves running (a service, say) may keep the write end of our pipes. Its
-output is awaited for `drain` seconds and no longer. Then the read end goes to a `cat > /dev/null` of its own session,
-which ends with the last writer: the service never gets SIGPIPE, never blocks on a full pipe, does not fill the disk,
-and does not depend on this process, which may be restarted. Files instead of pipes would need none of that, but
-`echo … > /dev/stderr` truncates a file, and a service's output would grow there unseen for ever.
+One selector watches both streams and the process; no thread, no polling. It knows nothing of AppSpecs or logs.
 """
 
 from __future__ import annotations
@@ -27,18 +21,17 @@ from pathlib import Path
 from types import TracebackType
 
 from adapters.host.processes import Family
-from workflows.hooks import MARKER
+from adapters.host.streams import Streams
+from domain.hooks import MARKER
 
-STREAMS = ("stdout", "stderr")
-_CHUNK = 65536
 _STOP_TICK = 0.1
 """Seconds between looks at the stop event, which no selector can watch."""
-_LONG = 3600.0
 _SCAN_TICK = 0.05
+_NO_PIDFD_TICK = 0.02
+_LONG = 3600.0
 _KILL_WAIT = 5.0
 """Seconds that killed processes get to go; one stuck in the kernel is not waited for."""
 _BUSY_WAIT = 2.0
-_DRAIN_ON = "exec 3<&0 </dev/null; cat <&3 >/dev/null 2>&1 &"
 
 
 class Cause(Enum):
@@ -65,8 +58,9 @@ class Ended:
     cause: Cause
     returncode: int | None
     all_gone: bool
-    """Only told after a timeout or stop: nothing it had started is left."""
+    """After a timeout or stop: nothing the command had started is left."""
     left_open: tuple[str, ...]
+    """The streams that a process left behind keeps open; what it writes is discarded."""
 
 
 def run_command(
@@ -79,32 +73,27 @@ def run_command(
     on_output: Callable[[str, bytes], None],
     stream_owner: int | None = None,
 ) -> Ended:
-    """Run the command with stdin closed, in a session of its own; `on_output` gets a stream's name and its bytes.
+    """Run the command with an empty stdin, in a session of its own; `on_output` gets a stream's name and its bytes.
 
-    `stream_owner` is the user id the streams are given to, so that a command that changes its user can open
-    /dev/stderr. Raises OSError or ValueError where the command cannot be started.
+    `stream_owner` is the user id the streams are given to, for a command that changes its user. Raises OSError or
+    ValueError where the command cannot be started.
     """
     marker = uuid.uuid4().hex
-    pipes = {name: os.pipe() for name in STREAMS}
-    try:
-        if stream_owner is not None:
-            for _, writer in pipes.values():
-                os.fchown(writer, stream_owner, -1)
-        child = _start(command, {**environment, MARKER: marker}, working_directory, pipes)
-    except BaseException:
-        for reader, _ in pipes.values():
-            os.close(reader)
-        raise
-    finally:
-        for _, writer in pipes.values():
-            os.close(writer)
-    readers = {name: reader for name, (reader, _) in pipes.items()}
-    with _Running(child, Family(child.pid, f"{MARKER}={marker}"), readers, on_output) as running:
-        return running.follow(bounds, stop)
+    with selectors.DefaultSelector() as selector:
+        streams = Streams(selector, on_output)
+        try:
+            if stream_owner is not None:
+                streams.give_to(stream_owner)
+            child = _start(command, {**environment, MARKER: marker}, working_directory, streams)
+            streams.close_writers()
+            with _Running(child, Family(child.pid, f"{MARKER}={marker}"), streams, selector, bounds) as running:
+                return running.follow(stop)
+        finally:
+            streams.close()
 
 
 def _start(
-    command: Sequence[str], environment: Mapping[str, str], cwd: Path, pipes: Mapping[str, tuple[int, int]]
+    command: Sequence[str], environment: Mapping[str, str], cwd: Path, streams: Streams
 ) -> subprocess.Popen[bytes]:
     give_up = time.monotonic() + _BUSY_WAIT
     while True:
@@ -112,15 +101,15 @@ def _start(
             return subprocess.Popen(  # noqa: S603 - a list, no shell
                 command,
                 stdin=subprocess.DEVNULL,
-                stdout=pipes["stdout"][1],
-                stderr=pipes["stderr"][1],
+                stdout=streams.writer("stdout"),
+                stderr=streams.writer("stderr"),
                 cwd=cwd,
                 env=environment,
                 start_new_session=True,
             )
         except OSError as error:
-            # Another thread's fork holds what this process had open for writing, the fresh script included, until its
-            # exec: "text file busy" is over in a moment.
+            # Until its exec, another thread's fork holds all that this process had open for writing, the fresh script
+            # included: "text file busy" is over in a moment.
             if error.errno != errno.ETXTBSY or time.monotonic() > give_up:
                 raise
             time.sleep(0.005)
@@ -133,22 +122,20 @@ class _Running:
         self,
         child: subprocess.Popen[bytes],
         family: Family,
-        readers: Mapping[str, int],
-        on_output: Callable[[str, bytes], None],
+        streams: Streams,
+        selector: selectors.BaseSelector,
+        bounds: Bounds,
     ) -> None:
         self._child = child
         self._family = family
-        self._open = dict(readers)
-        self._on_output = on_output
+        self._streams = streams
+        self._selector = selector
+        self._bounds = bounds
         self._exited = False
         self._next_scan = 0.0
-        self._selector = selectors.DefaultSelector()
-        for name, fd in readers.items():
-            os.set_blocking(fd, False)
-            self._selector.register(fd, selectors.EVENT_READ, name)
         self._pidfd = _open_pidfd(child.pid)
         if self._pidfd is not None:
-            self._selector.register(self._pidfd, selectors.EVENT_READ, None)
+            selector.register(self._pidfd, selectors.EVENT_READ, self._note_exit)
 
     def __enter__(self) -> _Running:
         return self
@@ -157,37 +144,34 @@ class _Running:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None:
-            self._kill()
-        for fd in (*self._open.values(), *(() if self._pidfd is None else (self._pidfd,))):
-            os.close(fd)
-        self._selector.close()
-        if self._has_exited():
-            self._child.wait()
+            self._streams.mute()
+            self._end()
+            self._reap()
+        if self._pidfd is not None:
+            os.close(self._pidfd)
 
-    def follow(self, bounds: Bounds, stop: threading.Event | None) -> Ended:
+    def follow(self, stop: threading.Event | None) -> Ended:
         """See the command to its end, ending it when its time is over or `stop` is set."""
-        cause = self._await_exit(bounds.timeout, stop)
-        all_gone = cause is Cause.EXITED or self._end(bounds.grace)
-        self._pump(lambda: not self._open, bounds.drain, tick=_LONG)
-        left_open = tuple(self._open)
-        self._hand_over()
-        returncode = self._child.wait() if self._has_exited() else None
-        return Ended(cause, returncode, all_gone, left_open)
+        cause = self._await_exit(stop)
+        all_gone = cause is Cause.EXITED or self._end()
+        self._pump(lambda: not self._streams.open, self._bounds.drain, tick=_LONG)
+        return Ended(cause, self._reap(), all_gone, self._streams.hand_over())
 
-    def _await_exit(self, timeout: float, stop: threading.Event | None) -> Cause:
+    def _await_exit(self, stop: threading.Event | None) -> Cause:
         def over() -> bool:
             return self._has_exited() or (stop is not None and stop.is_set())
 
-        in_time = self._pump(over, timeout, tick=_LONG if stop is None else _STOP_TICK)
+        in_time = self._pump(over, self._bounds.timeout, tick=_LONG if stop is None else _STOP_TICK)
         if self._has_exited():
             return Cause.EXITED
         return Cause.STOPPED if in_time else Cause.TIMED_OUT
 
-    def _end(self, grace: float) -> bool:
+    def _end(self) -> bool:
+        """Ask everyone to go, then make them; False where somebody stays."""
         self._family.signal(signal.SIGTERM)
-        # A stopped process acts on SIGTERM only once it goes on.
+        # A suspended process acts on SIGTERM only once it goes on.
         self._family.signal(signal.SIGCONT)
-        return self._pump(self._all_gone, grace, tick=_SCAN_TICK) or self._kill()
+        return self._pump(self._all_gone, self._bounds.grace, tick=_SCAN_TICK) or self._kill()
 
     def _kill(self) -> bool:
         give_up = time.monotonic() + _KILL_WAIT
@@ -206,27 +190,19 @@ class _Running:
     def _pump(self, done: Callable[[], bool], seconds: float, *, tick: float) -> bool:
         """Read what comes until `done`; False when the seconds are over first."""
         deadline = time.monotonic() + seconds
-        tick = tick if self._pidfd is not None else min(tick, 0.02)
+        tick = tick if self._pidfd is not None else min(tick, _NO_PIDFD_TICK)
         while not done():
             left = deadline - time.monotonic()
             if left <= 0:
                 return False
             for key, _ in self._selector.select(min(left, tick)):
-                self._take(key)
+                key.data()
         return True
 
-    def _take(self, key: selectors.SelectorKey) -> None:
-        if key.data is None:
-            self._exited = True
-            self._selector.unregister(key.fd)
-            return
-        with contextlib.suppress(BlockingIOError):
-            chunk = os.read(key.fd, _CHUNK)
-            if not chunk:
-                self._selector.unregister(key.fd)
-                os.close(self._open.pop(key.data))
-            else:
-                self._on_output(key.data, chunk)
+    def _note_exit(self) -> None:
+        self._exited = True
+        if self._pidfd is not None:
+            self._selector.unregister(self._pidfd)
 
     def _has_exited(self) -> bool:
         """Whether the process has ended; it is not reaped yet, so that its id stays its own."""
@@ -236,18 +212,8 @@ class _Running:
                 self._exited = os.waitid(os.P_PID, self._child.pid, flags) is not None
         return self._exited
 
-    def _hand_over(self) -> None:
-        for name, fd in list(self._open.items()):
-            self._selector.unregister(fd)
-            # A `cat` needs a pipe that blocks.
-            os.set_blocking(fd, True)
-            with contextlib.suppress(OSError):
-                subprocess.run(  # noqa: S603
-                    ["/bin/sh", "-c", _DRAIN_ON], stdin=fd, cwd="/", env={"PATH": os.defpath}, start_new_session=True
-                )
-                os.close(fd)
-            # Where no process could be started the end stays open: better a leak than a service killed by SIGPIPE.
-            del self._open[name]
+    def _reap(self) -> int | None:
+        return self._child.wait() if self._has_exited() else None
 
 
 def _open_pidfd(pid: int) -> int | None:

@@ -12,9 +12,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from workflows.hooks import PIECE_BYTES, TAIL_CHARACTERS, cut_tail, readable
+from domain.hooks import PIECE_BYTES, TAIL_CHARACTERS, cut_tail, readable, warning_entry
 
-LEFT_OUT = b"[slipway]the log has reached its size limit; what follows is left out"
+LEFT_OUT = warning_entry("the log has reached its size limit; what follows is left out")
 """The last entry of a log that is full."""
 
 
@@ -110,7 +110,7 @@ class Transcript:
             self._log.append(entries)
         except OSError as error:
             self._broken = True
-            note = f"[slipway]{self._log.path} cannot be written ({error.strerror}); the log is incomplete".encode()
+            note = warning_entry(f"{self._log.path} cannot be written ({error.strerror}); the log is incomplete")
             self._remember([note])
             self._stream([note])
 

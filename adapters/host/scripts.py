@@ -17,14 +17,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.host.running import STREAMS, Bounds, Cause, Ended, run_command
+from adapters.host.running import Bounds, Cause, Ended, run_command
 from adapters.host.script_log import LineCutter, ScriptLog, Transcript
+from adapters.host.streams import NAMES
+from domain import hooks
 from domain.appspec import Script
 from domain.errors import HostError
+from domain.hooks import Account
 from domain.lifecycle import Event
 from domain.reports import Diagnostics, ErrorCode
-from workflows import hooks
-from workflows.hooks import Account
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,8 @@ def _run(script: Script, site: _Site) -> None:
     path = _find(script, site.archive)
     _make_executable(script, path, site.transcript)
     user = _choose_user(script)
-    direct = _read_command(script, path)
-    command = hooks.command_line(path, runas=user, sudo=_needs_sudo(script, user))
+    direct = _read_command(script, path, site)
+    command = hooks.command_line(path, runas=user, sudo=_needs_sudo(script, user, site.environment))
     if command == [path]:
         command = direct
     _judge(script, _execute(script, command, site, user))
@@ -132,7 +133,9 @@ def _make_executable(script: Script, path: str, transcript: Transcript) -> None:
     mode = stat.S_IMODE(os.stat(path).st_mode)
     if mode & 0o111 and os.access(path, os.X_OK):
         return
-    transcript.add(f"[slipway]{hooks.title(script)} is not executable; adding the execute bits".encode())
+    transcript.add(
+        hooks.warning_entry(f"{hooks.title(script)} is not executable ({mode:04o}); adding the execute bits")
+    )
     try:
         os.chmod(path, mode | (0o111 & ~_read_umask()))
     except OSError as error:
@@ -166,29 +169,42 @@ def _choose_user(script: Script) -> Account | None:
     return None if entry.pw_uid == os.geteuid() else Account(entry.pw_name, entry.pw_uid, entry.pw_shell)
 
 
-def _needs_sudo(script: Script, user: Account | None) -> bool:
+def _needs_sudo(script: Script, user: Account | None, environment: Mapping[str, str]) -> bool:
     if not script.sudo or (script.runas is not None and user is None):
         return False
     # Root needs no sudo, and many images have none.
-    return os.geteuid() != 0 or shutil.which("sudo") is not None
+    return os.geteuid() != 0 or shutil.which("sudo", path=environment.get("PATH")) is not None
 
 
-def _read_command(script: Script, path: str) -> list[str]:
-    """The command for a script by its first bytes; a text without `#!` goes to sh, as a shell would do."""
+def _read_command(script: Script, path: str, site: _Site) -> list[str]:
+    """The command for a script by its first bytes; a text without `#!` goes to sh, as a shell would have it."""
     try:
         with open(path, "rb", buffering=0) as file:
             head = file.read(512)
     except OSError:
         return [path]
     interpreter = hooks.read_interpreter(head)
+    if b"\r\n" in head:
+        site.transcript.add(hooks.warning_entry(f"{hooks.title(script)} {hooks.FOREIGN_LINES}"))
     if interpreter is None:
         return [path] if head.startswith(b"\x7fELF") else ["/bin/sh", path]
     complaint = hooks.interpreter_complaint(interpreter)
-    if complaint is None and not os.path.exists(interpreter.program):
+    if complaint is None and _is_missing(site.working_directory / interpreter.program):
         complaint = hooks.missing_interpreter(interpreter)
     if complaint is not None:
         raise _not_started(script, complaint)
     return [path]
+
+
+def _is_missing(path: Path) -> bool:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return True
+    except OSError:
+        # Not for this user to see; whoever runs the script may.
+        return False
+    return False
 
 
 def _not_started(script: Script, why: str) -> ScriptTrouble:
@@ -196,7 +212,7 @@ def _not_started(script: Script, why: str) -> ScriptTrouble:
 
 
 def _execute(script: Script, command: Sequence[str], site: _Site, user: Account | None) -> Ended:
-    cutters = {name: LineCutter(lambda line: list(hooks.cut_pieces(line))) for name in STREAMS}
+    cutters = {name: LineCutter(lambda line: list(hooks.cut_pieces(line))) for name in NAMES}
 
     def take(stream: str, chunk: bytes) -> None:
         lines = cutters[stream].feed(chunk)
@@ -228,6 +244,8 @@ def _explain(error: OSError | ValueError, command: Sequence[str], site: _Site) -
         return f"the working directory {site.working_directory} is not there"
     if error.errno == errno.ENOEXEC:
         return "it is a program for another kind of machine"
+    if error.errno == errno.EACCES:
+        return "permission denied; its interpreter is not executable, or the file system is mounted noexec"
     if error.errno == errno.ENOENT and command[0] in ("su", "sudo"):
         return f"{command[0]} is not on this host"
     return f"{type(error).__name__}: {error.strerror}"
