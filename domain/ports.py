@@ -133,7 +133,8 @@ class Store(Protocol):
 
         Reports of another attempt than the record's, of a target that is concluded, or that would take an event back
         (a start after its end) change nothing. Log lines are kept up to a limit in bytes per target and event: the first
-        half of it and the latest half. `check_at` moves the lane's next look.
+        half of it and the latest half; those of the record's attempt also after the target was concluded, for the chain
+        may overtake them. `check_at` moves the lane's next look.
         """
 
     def log(self, deployment_id: str, target_id: str, event: str, *, after: int = 0) -> list[LogChunk]:

@@ -1,0 +1,111 @@
+"""Deployments in memory: admission, the group's queue, edits."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from adapters.store.deployments import TOKEN_SECONDS, as_queued, check_change, group_busy, id_taken
+from adapters.store.memory_shelf import kept
+from adapters.store.memory_state import MemoryPart, Run
+from domain.deployments import Deployment
+from domain.happenings import Happening
+from domain.moves import Admitted, Change, Changed
+
+
+class MemoryDeployments(MemoryPart):
+    """The Store's methods on deployments as a whole."""
+
+    def admit(
+        self, deployment: Deployment, *, token: str | None, queue: bool, happenings: Sequence[Happening] = ()
+    ) -> Admitted:
+        """Keep a new deployment and claim its group."""
+        with self._lock:
+            if earlier := self._remembered(token):
+                return Admitted(deployment_id=earlier, repeated=True, queued=self._waits(earlier))
+            if deployment.deployment_id in self._runs:
+                raise id_taken(deployment.deployment_id)
+            running = self._running.get(deployment.deployment_group_id)
+            if running is not None and not queue:
+                raise group_busy(deployment, running)
+            self._keep(deployment, running)
+            if token:
+                self._tokens[token] = (deployment.deployment_id, time.monotonic() + TOKEN_SECONDS)
+            self._tell(happenings)
+            return Admitted(deployment_id=deployment.deployment_id, queued=running is not None)
+
+    def _remembered(self, token: str | None) -> str | None:
+        deployment_id, until = self._tokens.get(token or "", ("", 0.0))
+        return deployment_id if deployment_id and time.monotonic() < until else None
+
+    def _waits(self, deployment_id: str) -> bool:
+        group_id = self._runs[deployment_id].deployment.deployment_group_id
+        return deployment_id in self._waiting.get(group_id, ())
+
+    def _keep(self, deployment: Deployment, running: str | None) -> None:
+        group_id, deployment_id = deployment.deployment_group_id, deployment.deployment_id
+        self._runs[deployment_id] = Run(kept(deployment if running is None else as_queued(deployment)))
+        if running is None:
+            self._running[group_id] = deployment_id
+        else:
+            self._waiting.setdefault(group_id, deque()).append(deployment_id)
+
+    def deployment(self, deployment_id: str) -> Deployment | None:
+        """The deployment, or None."""
+        with self._lock:
+            run = self._runs.get(deployment_id)
+            return run.deployment if run else None
+
+    def deployments(self, deployment_ids: Sequence[str]) -> list[Deployment | None]:
+        """Deployments in the order of the ids."""
+        with self._lock:
+            return [self.deployment(deployment_id) for deployment_id in deployment_ids]
+
+    def recent(self, *, group_id: str | None = None, skip: int = 0, limit: int = 100) -> list[str]:
+        """Deployment ids, newest first, of one group or of all."""
+        with self._lock:
+            found = sorted(
+                (run.deployment.create_time, deployment_id)
+                for deployment_id, run in self._runs.items()
+                if group_id is None or run.deployment.deployment_group_id == group_id
+            )
+            return [deployment_id for _, deployment_id in found[::-1][skip : skip + max(limit, 0)]]
+
+    def active(self, *, after: str = "", limit: int = 100) -> list[str]:
+        """Ids of deployments that have not ended, in id order."""
+        with self._lock:
+            found = sorted(name for name, run in self._runs.items() if not run.final and name > after)
+            return found[: max(limit, 0)]
+
+    def running(self, group_id: str) -> str | None:
+        """The deployment that holds the group."""
+        with self._lock:
+            return self._running.get(group_id)
+
+    def change(self, deployment_id: str, edit: Callable[[Deployment], Change | None]) -> Changed | None:
+        """Edit a deployment."""
+        with self._lock:
+            run = self._runs.get(deployment_id)
+            change = edit(run.deployment) if run else None
+            if run is None or change is None:
+                return None
+            before, after = run.deployment, kept(change.deployment)
+            check_change(before, after)
+            run.deployment = after
+            self._tell(change.happenings)
+            ends = after.status.final and not before.status.final
+            return Changed(deployment=after, freed=self._end(run) if ends else None)
+
+    def _end(self, run: Run) -> str | None:
+        run.due.clear()
+        deployment_id, group_id = run.deployment.deployment_id, run.deployment.deployment_group_id
+        waiting = self._waiting.get(group_id, deque())
+        if self._running.get(group_id) != deployment_id:
+            waiting.remove(deployment_id)
+            return None
+        if waiting:
+            self._running[group_id] = waiting.popleft()
+            return self._running[group_id]
+        del self._running[group_id]
+        return None
