@@ -63,6 +63,14 @@ class Ended:
     """The streams that a process left behind keeps open; what it writes is discarded."""
 
 
+class NotStarted(Exception):
+    """The command could not be started; the cause is an OSError, or a ValueError for what no process can be given."""
+
+    def __init__(self, why: OSError | ValueError) -> None:
+        super().__init__(str(why))
+        self.why = why
+
+
 def run_command(
     command: Sequence[str],
     *,
@@ -75,21 +83,21 @@ def run_command(
 ) -> Ended:
     """Run the command with an empty stdin, in a session of its own; `on_output` gets a stream's name and its bytes.
 
-    `stream_owner` is the user id the streams are given to, for a command that changes its user. Raises OSError or
-    ValueError where the command cannot be started.
+    `stream_owner` is the user id the streams are given to, for a command that changes its user. Raises NotStarted.
     """
     marker = uuid.uuid4().hex
-    with selectors.DefaultSelector() as selector:
-        streams = Streams(selector, on_output)
+    with contextlib.ExitStack() as stack:
         try:
+            selector = stack.enter_context(selectors.DefaultSelector())
+            streams = stack.enter_context(contextlib.closing(Streams(selector, on_output)))
             if stream_owner is not None:
                 streams.give_to(stream_owner)
             child = _start(command, {**environment, MARKER: marker}, working_directory, streams)
-            streams.close_writers()
-            with _Running(child, Family(child.pid, f"{MARKER}={marker}"), streams, selector, bounds) as running:
-                return running.follow(stop)
-        finally:
-            streams.close()
+        except (OSError, ValueError) as error:
+            raise NotStarted(error) from error
+        streams.close_writers()
+        family = Family(child.pid, f"{MARKER}={marker}")
+        return stack.enter_context(_Running(child, family, streams, selector, bounds)).follow(stop)
 
 
 def _start(

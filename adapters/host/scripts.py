@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.host.running import Bounds, Cause, Ended, run_command
+from adapters.host.running import Bounds, Cause, Ended, NotStarted, run_command
 from adapters.host.script_log import LineCutter, ScriptLog, Transcript
 from adapters.host.streams import NAMES
 from domain import hooks
@@ -41,7 +41,7 @@ class ScriptTrouble(HostError):
 
     def __init__(self, code: ErrorCode, message: str) -> None:
         super().__init__(message)
-        self.error_code = code
+        self.code = code
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def run_scripts(
                 _run(script, site)
             except ScriptTrouble as trouble:
                 return Diagnostics(
-                    error_code=trouble.error_code,
+                    error_code=ErrorCode(trouble.code),
                     script_name=hooks.show(script.location),
                     message=trouble.message,
                     log_tail=transcript.tail(),
@@ -229,8 +229,8 @@ def _execute(script: Script, command: Sequence[str], site: _Site, user: Account 
             on_output=take,
             stream_owner=user.user_id if user is not None and os.geteuid() == 0 else None,
         )
-    except (OSError, ValueError) as error:
-        raise _not_started(script, _explain(error, command, site)) from error
+    except NotStarted as error:
+        raise _not_started(script, _explain(error.why, command, site)) from error
     for stream, cutter in cutters.items():
         site.transcript.add(*(hooks.output_entry(stream, line) for line in cutter.finish()))
     site.transcript.add(*(hooks.left_open_entry(stream) for stream in ended.left_open))

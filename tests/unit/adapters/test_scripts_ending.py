@@ -217,11 +217,11 @@ def test_a_failing_script_with_a_child_left_is_still_a_failure(site: ScriptSite)
 def test_nothing_outlives_a_listener_that_breaks(site: ScriptSite) -> None:
     def break_down(line: str) -> None:
         if line == "[stdout]ready":
-            raise RuntimeError(line)
+            raise OSError(line)
 
     site.on_line = break_down
     site.script("x.sh", "echo ready; echo more; sleep 600")
-    with pytest.raises(RuntimeError, match="ready"):
+    with pytest.raises(OSError, match="ready"):
         site.run("x.sh", limits=SHORT)
     assert not site.running()
 
