@@ -206,6 +206,16 @@ class TestLimits:
         (site / "bundle").write_bytes(member.tobuf())
         refuse(site, BundleType.TAR, "'huge'", "max_ratio")
 
+    def test_data_that_belongs_to_no_file_is_not_skipped_for_long(self, site: Path) -> None:
+        headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "10"}
+        make_tar(site / "bundle", file("a", b"0\n".ljust(100_000, b"\0"), pax_headers=headers), file("b"))
+        refuse(site, BundleType.TAR, "says the next one is at")
+
+    def test_data_beyond_the_size_of_a_file_with_holes(self, site: Path) -> None:
+        headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "10"}
+        make_tar(site / "bundle", file("a", b"1\n8\n4\n".ljust(512, b"\0") + b"data", pax_headers=headers))
+        refuse(site, BundleType.TAR, "'a'", "outside of its own size")
+
     def test_headers_have_a_limit(self, site: Path) -> None:
         make_tar(site / "bundle", file("a", pax_headers={"comment": "x" * 100_000}))
         refuse(site, BundleType.TAR, "header", "longer than")
@@ -264,9 +274,10 @@ class TestDamage:
         make_tar(site / "bundle", file("a"), file("b", pax_headers={"size": "-1536"}))
         refuse(site, BundleType.TAR, "bundle")
 
-    def test_a_zip_member_longer_than_it_claims(self, site: Path) -> None:
+    @pytest.mark.parametrize("claim", [0, 10])
+    def test_a_zip_member_longer_than_it_claims(self, claim: int, site: Path) -> None:
         make_zip(site / "bundle", ("a", b"x" * 1000))
-        patched(site / "bundle", struct.pack("<I", 1000), struct.pack("<I", 10))
+        patched(site / "bundle", struct.pack("<I", 1000), struct.pack("<I", claim))
         refuse(site, BundleType.ZIP, "bundle")
 
     def test_a_zip_member_shorter_than_it_claims(self, site: Path) -> None:
@@ -293,14 +304,23 @@ def test_directories_are_not_unpacked(tmp_path: Path) -> None:
     assert entries(tmp_path) == ["bundle"]
 
 
-def test_a_failure_at_the_last_moment_keeps_the_earlier_revision(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("step", ["old", "out"], ids=["moving the earlier one away", "moving the new one in"])
+def test_a_failure_at_the_last_moment_keeps_the_earlier_revision(
+    step: str, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = os.rename
+    failed: list[str] = []
+
+    def full(source: str | Path, target: str | Path) -> None:
+        if Path(target).name == step and not failed:
+            failed.append(step)
+            raise OSError(28, "No space left on device")
+        rename(source, target)
+
     make_tar(site / "bundle", file("a"))
-    monkeypatch.setattr(os, "rename", _full_disk)
+    monkeypatch.setattr(os, "rename", full)
     refuse(site, BundleType.TAR, "No space left")
-
-
-def _full_disk(*_arguments: object) -> None:
-    raise OSError(28, "No space left on device")
+    assert failed
 
 
 PARTS = st.sampled_from(["a", "b", "c", "..", ".", ""])
