@@ -5,7 +5,9 @@ Knows nothing of Celery: the agent's tasks and `slipway local` both call `carry_
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import count
 from pathlib import Path
 
@@ -132,12 +134,24 @@ def _whose(world: HostWorld, event: Event, order: HostOrder) -> str | None:
 
 
 def _read_appspec(archive: Path, order: HostOrder) -> AppSpec:
-    if not archive.is_dir():
-        raise HostError(f"the unpacked revision is gone from {archive}; deploy a revision to this host again")
-    name = choose_appspec_name([entry.name for entry in archive.iterdir()], order.appspec_filename)
+    try:
+        names = os.listdir(archive)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise HostError(
+            f"the unpacked revision is gone from {archive}; deploy a revision to this host again"
+        ) from error
+    name = choose_appspec_name(names, order.appspec_filename)
     if name is None:
         raise HostError(f"no AppSpec file in {archive}: expected {order.appspec_filename or 'appspec.yml'} in its root")
-    return parse_appspec((archive / name).read_bytes(), name=name)
+    file = archive / name
+    now = file.stat()
+    return _parsed(file, now.st_mtime_ns, now.st_size, now.st_ino)
+
+
+@lru_cache(maxsize=64)
+def _parsed(file: Path, _mtime: int, _size: int, _inode: int) -> AppSpec:
+    """Each of a deployment's events asks for the same file; it is read again only when it changed."""
+    return parse_appspec(file.read_bytes(), name=file.name)
 
 
 def _remember(world: HostWorld, order: HostOrder, report: HostReport) -> None:

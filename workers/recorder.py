@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 from kombu import Connection, Consumer, Queue
@@ -17,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 MOST = 200
 """Messages in one batch."""
+LINGER = 0.05
+"""Seconds to wait for more messages once there is one: the grid of a deployment is watched by people."""
 
 
 class Recorder:
@@ -61,6 +64,7 @@ class Recorder:
 
     def _consume(self) -> None:
         batch: list[tuple[object, Message]] = []
+        idle_at = 0.0
         with Consumer(
             self._connection,
             queues=[self._source],
@@ -72,16 +76,18 @@ class Recorder:
                 self._gather(batch)
                 if batch:
                     self._flush(batch)
-                self._idle()
+                if time.monotonic() >= idle_at:
+                    self._idle()
+                    idle_at = time.monotonic() + self._tick
 
     def _gather(self, batch: list[tuple[object, Message]]) -> None:
-        wait = self._tick
+        until = time.monotonic() + self._tick
         while len(batch) < MOST:
             try:
-                self._connection.drain_events(timeout=wait)
+                self._connection.drain_events(timeout=max(0.001, until - time.monotonic()))
             except (TimeoutError, socket.timeout):  # noqa: UP041  (transports raise either)
                 return
-            wait = 0.01
+            until = min(until, time.monotonic() + LINGER) if len(batch) == 1 else until
 
     def _flush(self, batch: list[tuple[object, Message]]) -> None:
         reports = [parsed for body, _ in batch if (parsed := _read(body)) is not None]
