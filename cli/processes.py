@@ -60,8 +60,8 @@ def trigger() -> None:
     from workers.app import make_app
 
     world = make_world(settings(), make_app(settings(), "client"))
-    with make_trigger_source(settings()) as source:
-        run_trigger(source, lambda request: create_deployment(world, request), stop=_end_on_signals())
+    source = make_trigger_source(settings())
+    run_trigger(source, lambda request: create_deployment(world, request), stop=_end_on_signals())
 
 
 @click.command()

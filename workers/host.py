@@ -68,6 +68,7 @@ class Fetcher:
         if source.location.startswith(("http://", "https://")):
             bundle = fetch_http(source.location, archive.parent / "bundle", sha256=source.sha256, limits=limits)
             unpack(bundle, kind, archive, limits)
+            bundle.unlink()
         else:
             self._local(Path(source.location), kind, archive, limits)
 

@@ -12,8 +12,10 @@ from kombu import Connection
 from adapters.fleet.registered import RegisteredFleet
 from adapters.publishers.exchange import ExchangePublisher
 from adapters.store.redis import RedisStore
+from adapters.trigger import open_trigger
 from config.queues import Role, celery_url, transport_options
 from config.settings import Settings
+from domain.triggers import TriggerSource
 from tasks.runtime import World
 from workers.dispatch import CeleryDispatcher
 from workers.sources import BundleSources
@@ -26,6 +28,11 @@ def connection(settings: Settings, role: Role) -> Connection:
     url = settings.broker_url
     options = transport_options(url, role, visibility_timeout=settings.control.visibility_timeout)
     return Connection(celery_url(url), transport_options=options, heartbeat=30)
+
+
+def make_trigger_source(settings: Settings) -> TriggerSource:
+    """Where requests for deployments come from."""
+    return open_trigger(settings.broker_url, queue=names.TRIGGER_QUEUE, dead_queue=names.TRIGGER_DEAD_QUEUE)
 
 
 def make_store(settings: Settings) -> RedisStore:
