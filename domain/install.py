@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
+from pathlib import PurePath
 from typing import NamedTuple, Protocol, TypeAlias
 
 from domain.values import Value
@@ -262,14 +262,14 @@ class InstallSummary(Value):
 class Place(NamedTuple):
     """Where an installation happens: the directory of the group's records, and what `/` of the host is."""
 
-    state: Path
-    root: Path
+    state: PurePath
+    root: PurePath
 
 
 class Question(NamedTuple):
     """What to look up before planning."""
 
-    archive: Path
+    archive: PurePath
     mappings: tuple[tuple[str, str], ...]
     objects: tuple[str, ...] = ()
     owners: frozenset[str] = frozenset()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import PurePath
 
 from domain.appspec import AppSpec, FileExistsBehavior
 from domain.errors import InstallError
@@ -17,7 +17,7 @@ from domain.install import Entry, Facts, Kind, Question, Tree
 from workflows.install_cleanup import ours_in
 
 
-def ask(archive: Path, spec: AppSpec, *, allow_outside: bool = False) -> Question:
+def ask(archive: PurePath, spec: AppSpec, *, allow_outside: bool = False) -> Question:
     """What to look up for an AppSpec.
 
     A destination must be absolute; an empty one is `/`. Relative ones are refused, for they would mean another place on

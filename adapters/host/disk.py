@@ -9,7 +9,7 @@ import pwd
 import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from adapters.host.comparing import same_bytes
 from adapters.host.rooted import Rooted, kind_of, lstat
@@ -21,7 +21,7 @@ _TOOLS = ("setfacl", "semanage", "restorecon")
 _ACLS = ("system.posix_acl_access", "system.posix_acl_default")
 
 
-def look(question: Question, record: tuple[Recorded, ...], root: Path) -> Facts:
+def look(question: Question, record: tuple[Recorded, ...], root: PurePath) -> Facts:
     """Everything planning needs to know. Raises InstallError for ways out of the root, OSError from the disk."""
     return _Look(question, record, Rooted(root)).facts()
 

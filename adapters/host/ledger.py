@@ -18,7 +18,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from enum import Enum
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 from domain.errors import InstallError
@@ -51,14 +51,14 @@ class Progress(NamedTuple):
 class Ledger:
     """The records of one group. Raises InstallError for records that cannot be read, OSError from the disk."""
 
-    def __init__(self, state: Path) -> None:
-        self.state = state
-        self.aside = state / "aside"
-        self._journal = state / "install-journal"
-        self._plan = state / "install.json"
-        self._record = state / "cleanup"
-        self._before = state / "cleanup-before"
-        self._fresh = state / "cleanup-new"
+    def __init__(self, state: PurePath) -> None:
+        self.state = Path(state)
+        self.aside = self.state / "aside"
+        self._journal = self.state / "install-journal"
+        self._plan = self.state / "install.json"
+        self._record = self.state / "cleanup"
+        self._before = self.state / "cleanup-before"
+        self._fresh = self.state / "cleanup-new"
 
     @contextlib.contextmanager
     def claimed(self) -> Iterator[None]:

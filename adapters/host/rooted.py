@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Container
-from pathlib import Path
+from pathlib import PurePath
 
 from domain.errors import InstallError
 from domain.install import Kind
@@ -31,7 +31,7 @@ def lstat(path: str) -> os.stat_result | None:
 class Rooted:
     """A host's file tree. `prefix` is what a path of the host is written behind; empty for the machine's own `/`."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: PurePath) -> None:
         real = os.path.realpath(root)
         self.prefix = "" if real == "/" else real
 
