@@ -1,7 +1,7 @@
 """The yardstick of the engine: the same canvas in bare Celery, with tasks that do nothing and no store behind them.
 
-A chord of lanes; each lane takes the next number from a counter and replaces itself with a chain of seven no-op tasks on a
-host queue and its own next step. Run as `python -m benchmarks.bare control|host`.
+A chord of lanes; each lane takes the next number from a counter and replaces itself with a chain of seven no-op tasks
+on a host queue and its own next step. Run as `python -m benchmarks.bare control|host`.
 """
 
 from __future__ import annotations

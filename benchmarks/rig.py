@@ -58,7 +58,7 @@ class Rig:
                 cwd=CHECKOUT,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                preexec_fn=die_with_parent,  # noqa: PLW1509
+                preexec_fn=die_with_parent,
             )
         self._processes.append(process)
         return process
@@ -100,4 +100,4 @@ def median(values: Sequence[float]) -> float:
 
 def say(*parts: object) -> None:
     """Print a line at once."""
-    print(*parts, flush=True)  # noqa: T201
+    print(*parts, flush=True)

@@ -1,5 +1,5 @@
-"""A simulated agent for benchmarks and canvas tests: it takes every event of any number of hosts from one queue and does
-nothing, or as long as it is told.
+"""A simulated agent for benchmarks and canvas tests: it takes every event of any number of hosts from one queue and
+does nothing, or as long as it is told.
 
 Run as `python -m benchmarks.simulated QUEUE [--concurrency N]`, with the settings of an agent in the environment.
 """
@@ -84,7 +84,7 @@ class SharedRecords:
         """The one revision."""
         return self._folder
 
-    group = instructions = last = lambda self, *_: self._folder  # type: ignore[misc]
+    group = instructions = last = lambda self, *_: self._folder
     deployment = script_log = archive
 
     def last_successful(self, group_id: str) -> str | None:

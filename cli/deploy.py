@@ -69,7 +69,6 @@ def upload(source: Path) -> RevisionLocation:
     """Put a directory or an archive into the bundle store; where it lies then."""
     from adapters.revisions.pack import hash_file, pack_directory
     from adapters.revisions.upload import upload_bundle
-
     from domain.bundles import BundleType, bundle_type_of
 
     bundles = settings().bundles

@@ -53,11 +53,10 @@ def agent(host: str | None, root: Path | None, state: Path | None) -> None:
 @click.command()
 def trigger() -> None:
     """Consume the trigger queue: each message starts a deployment."""
-    from workers.trigger import run_trigger
-    from workers.wiring import make_trigger_source, make_world
-
     from tasks.admitting import create_deployment
     from workers.app import make_app
+    from workers.trigger import run_trigger
+    from workers.wiring import make_trigger_source, make_world
 
     world = make_world(settings(), make_app(settings(), "client"))
     source = make_trigger_source(settings())
@@ -67,10 +66,9 @@ def trigger() -> None:
 @click.command()
 def watch() -> None:
     """Watch over running deployments: find silent work, reap lost hosts."""
-    from workers.wiring import make_world
-
     from workers.app import make_app
     from workers.watch import run_watch
+    from workers.wiring import make_world
 
     run_watch(make_world(settings(), make_app(settings(), "client")), _end_on_signals())
 

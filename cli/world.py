@@ -29,9 +29,8 @@ def settings() -> Settings:
 @cache
 def world() -> World:
     """The world of a command that only asks and sends."""
-    from workers.wiring import make_world
-
     from workers.app import make_app
+    from workers.wiring import make_world
 
     return make_world(settings(), make_app(settings(), "client"))
 

@@ -1,7 +1,7 @@
 """Settings: the only place that reads the environment. Every value has a default that suits the embedded installation.
 
-Variables are named SLIPWAY_<SECTION>__<FIELD>; a YAML file named by SLIPWAY_CONFIG may hold the same, in lower case, and
-the environment wins over it. Secrets are `SecretStr`: they show as stars wherever they are printed.
+Variables are named SLIPWAY_<SECTION>__<FIELD>; a YAML file named by SLIPWAY_CONFIG may hold the same, in lower case,
+and the environment wins over it. Secrets are `SecretStr`: they show as stars wherever they are printed.
 """
 
 from __future__ import annotations

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
+from pydantic import ConfigDict
+from pydantic.alias_generators import to_pascal
+
 from domain.appspec import FileExistsBehavior
 from domain.configs import MinimumHealthyHosts
 from domain.errors import IllegalMove
@@ -252,7 +255,7 @@ class Overview(Value):
     skipped: int = 0
     ready: int = 0
 
-    model_config = {**Value.model_config, "alias_generator": lambda name: "".join(p.title() for p in name.split("_"))}
+    model_config = ConfigDict(alias_generator=to_pascal)
 
 
 class EventRecord(Value):

@@ -72,9 +72,9 @@ class Store(Protocol):
     ) -> Admitted:
         """Keep a new deployment and claim its group.
 
-        With a group that is busy: DeploymentLimitExceeded naming the running id or, with `queue`, the deployment is kept
-        as Queued behind those that wait already (`happenings` are told either way). A `token` seen before (within a day)
-        answers with its deployment and writes nothing.
+        With a group that is busy: DeploymentLimitExceeded naming the running id or, with `queue`, the deployment is
+        kept as Queued behind those that wait already (`happenings` are told either way). A `token` seen before (within
+        a day) answers with its deployment and writes nothing.
         """
 
     def deployment(self, deployment_id: str) -> Deployment | None:
@@ -104,7 +104,7 @@ class Store(Protocol):
         """Keep target records at their indexes; harmless when repeated. Call it in pages of a few hundred."""
 
     def open_phase(self, deployment_id: str, phase: int, progress: Progress, *, check_at: Instant) -> None:
-        """Start the counters of a phase and make each of its lanes due at `check_at`; does nothing when open already."""
+        """Start the counters of a phase and make each of its lanes due at `check_at`; nothing when open already."""
 
     def progress(self, deployment_id: str, phase: int) -> Progress | None:
         """The counters of a phase, None before it opened."""
@@ -118,8 +118,8 @@ class Store(Protocol):
         """Make one move of a lane under optimistic locking: `choose` may run more than once and must be pure.
 
         A Step is written as a whole: the concluded target's record, the counters, the group's memory of the host, the
-        taken target's record (InProgress, attempt, lane), the lane (step + 1), when it is due, and the happenings in the
-        outbox. A retired lane is due no more. None if the deployment or phase is not there.
+        taken target's record (InProgress, attempt, lane), the lane (step + 1), when it is due, and the happenings in
+        the outbox. A retired lane is due no more. None if the deployment or phase is not there.
         """
 
     def target(self, deployment_id: str, target_id: str) -> TargetRecord | None:
@@ -132,9 +132,9 @@ class Store(Protocol):
         """Keep what agents told, in order and in few round trips.
 
         Reports of another attempt than the record's, of a target that is concluded, or that would take an event back
-        (a start after its end) change nothing. Log lines are kept up to a limit in bytes per target and event: the first
-        half of it and the latest half; those of the record's attempt also after the target was concluded, for the chain
-        may overtake them. `check_at` moves the lane's next look.
+        (a start after its end) change nothing. Log lines are kept up to a limit in bytes per target and event: the
+        first half of it and the latest half; those of the record's attempt also after the target was concluded, for the
+        chain may overtake them. `check_at` moves the lane's next look.
         """
 
     def log(self, deployment_id: str, target_id: str, event: str, *, after: int = 0) -> list[LogChunk]:

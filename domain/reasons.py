@@ -21,16 +21,22 @@ MANUAL_STOP = "The deployment was stopped by request."
 DEPLOYMENT_TIMEOUT = "The deployment ran longer than {seconds} seconds."
 GROUP_BUSY = "The deployment group {group} has an active deployment {running}; wait until it ends or stop it."
 NOT_PICKED_UP = (
-    "The agent did not take this event within {seconds} seconds{seen}. Check that the agent runs on the host and reaches "
-    "the broker."
+    "The agent did not take this event within {seconds} seconds{seen}. "
+    "Check that the agent runs on the host and reaches the broker."
 )
 NEVER_SEEN = "; no agent has ever been seen for this host"
 LAST_SEEN = "; it was last seen {ago} seconds ago"
 EVENT_TIMEOUT = "The event ran longer than {seconds} seconds{seen}."
-AGENT_RESTARTED = "The agent was stopped or died while this event ran. Scripts may have run in part; deploy again once the host is well."
+AGENT_RESTARTED = (
+    "The agent was stopped or died while this event ran. "
+    "Scripts may have run in part; deploy again once the host is well."
+)
 STOPPED = "Skipped because the deployment was stopped."
 FAILED_BEFORE = "Skipped because an earlier event failed."
-ORDER_UNKNOWN = "The agent does not know this attempt: its records were removed while the deployment ran. Deploy again to this host."
+ORDER_UNKNOWN = (
+    "The agent does not know this attempt: its records were removed while the deployment ran. "
+    "Deploy again to this host."
+)
 AGENT_ISSUE = (
     "No agent of the deployment group's instances took up its work. Check that the agents run and reach the broker; "
     "`slipway doctor` shows when each was last seen."

@@ -77,7 +77,7 @@ class BundleSource(Value):
 
 
 class HostOrder(Value):
-    """All that a host must know to carry out its part of a deployment. Nothing in it is secret but the location's query.
+    """All that a host must know to do its part of a deployment. Nothing in it is secret but the location's query.
 
     The agent keeps the order when the first event arrives; from there on it travels `brief`, without source.
     """

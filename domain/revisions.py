@@ -1,4 +1,4 @@
-"""Revisions: where the bundle of a version lies. The members are those of the API's `RevisionLocation`, and two of ours.
+"""Revisions: where the bundle of a version lies. Members are those of the API's `RevisionLocation`, and two of ours.
 
 Source: AWS CodeDeploy API reference, `RevisionLocation`, `S3Location`, `GitHubLocation`.
 """

@@ -207,8 +207,8 @@ def _tell_group(world: World, ended: Deployment) -> None:
 
 
 def stop(world: World, deployment_id: str, *, now: bool = False) -> Deployment:
-    """Ask a deployment to stop: nothing new starts, hosts skip the events they have not begun; with `now` the scripts that
-    run are ended too.
+    """Ask a deployment to stop: nothing new starts, hosts skip the events they have not begun; with `now` the scripts
+    that run are ended too.
 
     Raises DeploymentDoesNotExist or DeploymentAlreadyCompleted.
     """

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -39,7 +39,7 @@ LIMITS = {"pickup_seconds": 20, "nudge_seconds": 1, "look_seconds": 1, "silence_
 """The engine's limits in tests: short, so that what goes wrong is found within seconds."""
 
 
-def wait_until(found: Callable[[], T], what: str, *, limit: float = 60.0) -> T:
+def wait_until(found: Callable[[], T | None], what: str, *, limit: float = 60.0) -> T:
     """The first true answer of `found`; fails the test naming what was waited for."""
     deadline = time.monotonic() + limit
     while not (answer := found()):
@@ -98,7 +98,7 @@ class Site:
     def show_logs(self) -> None:
         """Print the end of every process's log, for the failing test's report."""
         for log in sorted(self.home.glob("*.log")):
-            print(f"--- {log.name}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-40:]))  # noqa: T201
+            print(f"--- {log.name}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-40:]))
 
     def start(
         self, name: str, *arguments: str, module: str = "cli.main", **environment: str
@@ -164,6 +164,21 @@ class Site:
         )
         assert not check or done.returncode == 0, f"slipway {arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done
+
+    def slipway_lines(self, *arguments: str) -> Iterator[str]:
+        """Run `slipway` and yield its lines as they come; ended with the site if it does not end before."""
+        process = subprocess.Popen(
+            [sys.executable, "-u", "-m", "cli.main", *arguments],
+            env={**os.environ, **self.environment},
+            cwd=CHECKOUT,
+            stdout=subprocess.PIPE,
+            text=True,
+            preexec_fn=die_with_parent,
+        )
+        assert process.stdout is not None
+        with process:
+            for line in process.stdout:
+                yield line.rstrip("\n")
 
     def register(self, hosts: Iterable[str], *, queue: str | None = None, **tags: str) -> None:
         """Register hosts with tags."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 import uvicorn
+
 from adapters.bundles.disk import BundleDisk
 from api.bundles import bundle_app
-
 from config.settings import Settings
 
 

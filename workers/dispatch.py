@@ -35,7 +35,14 @@ class CeleryDispatcher:
         """Send a lane's next step afresh, as part of its chord."""
         self._send(canvas.lane_again(deployment, phase, lane, report))
 
-    def run_host(self, deployment: Deployment, phase: int, lane: Lane, report: HostReport, queue: str) -> None:
+    def run_host(
+        self,
+        deployment: Deployment,
+        phase: int,
+        lane: Lane,  # noqa: ARG002  (the report's order names it)
+        report: HostReport,
+        queue: str,
+    ) -> None:
         """Send the rest of a host's chain afresh, as part of its lane's chord."""
         events = events_left(deployment.phases[phase].events, report.outcomes)
         self._send(canvas.host_again(report, events, queue=queue, phase=phase, pickup_seconds=self._pickup_seconds))

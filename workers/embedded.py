@@ -51,7 +51,7 @@ class EmbeddedRedis:
         return self._process.pid if self._process else 0
 
     def start(self) -> str:
-        """Start and wait until it answers; its URL. Raises RedisDidNotStart, also if one runs in the directory already."""
+        """Start and wait until it answers; its URL. Raises RedisDidNotStart, also if one runs here already."""
         self._directory.mkdir(parents=True, exist_ok=True)
         self._socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if self._answers():
@@ -63,7 +63,7 @@ class EmbeddedRedis:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                preexec_fn=die_with_parent,  # noqa: PLW1509  (one thread at this point)
+                preexec_fn=die_with_parent,  # one thread at this point
             )
         self._wait()
         return self.url
@@ -135,7 +135,7 @@ class EmbeddedRedis:
 
 
 def _socket_path(directory: Path) -> Path:
-    """In the directory or, where that path is too long for a socket, in a private folder of the system's temporary one."""
+    """In the directory or, where that is too long for a socket, in a private folder of the system's temporary one."""
     inside = directory / "redis.sock"
     if len(os.fsencode(inside)) <= LONGEST_SOCKET:
         return inside

@@ -9,16 +9,14 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from adapters.host.attempts import Attempts
+from adapters.host.layout import Layout
 from adapters.host.retention import prune
 from adapters.host.script_log import ScriptLog
 from adapters.host.scripts import ScriptLimits, run_scripts
 from adapters.host.unpack import copy_directory, unpack
 from adapters.revisions.http import fetch_http
 from adapters.revisions.local import fetch_local
-from workflows.hooks import hook_environment
-
-from adapters.host.attempts import Attempts
-from adapters.host.layout import Layout
 from config.settings import AgentSettings
 from domain.appspec import AppSpec, FileExistsBehavior, Script
 from domain.bundles import BundleLimits, BundleType
@@ -27,6 +25,7 @@ from domain.lifecycle import Event
 from domain.reports import AgentReport, BundleSource, Diagnostics, HostOrder
 from tasks.host_world import HostWorld
 from workers.installing import commit, describe_state, install
+from workflows.hooks import hook_environment
 
 
 def make_host_world(

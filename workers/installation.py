@@ -8,7 +8,6 @@ import secrets
 import socket
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from config.endpoint import Endpoint, remove_endpoint, write_endpoint
 from config.settings import Settings

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from workflows.signing import sign_path
-
 from domain.errors import InvalidRevision
 from domain.reports import BundleSource
 from domain.revisions import RevisionLocation
 from domain.values import Instant
+from workflows.signing import sign_path
 
 
 class BundleSources:

@@ -149,8 +149,8 @@ def started(deployment: Deployment) -> Happening:
 def start(deployment: Deployment, total: int, *, group: DeploymentGroup | None, now: Instant) -> Change | None:
     """A created deployment under way with its targets counted and its phases laid out; or ended, where it cannot start.
 
-    None if it has started already. Where updateOutdatedInstancesOnly leaves no target there is nothing to do, and that is
-    a success.
+    None if it has started already. Where updateOutdatedInstancesOnly leaves no target there is nothing to do, and that
+    is a success.
     """
     if deployment.status is DeploymentStatus.QUEUED:
         deployment = deployment.model_copy(update={"status": moved(deployment.status, DeploymentStatus.CREATED)})

@@ -40,9 +40,9 @@ def next_move(
 ) -> Move:
     """The next move of a lane whose message was of `step` and brought `report`; `attempt` is a fresh token to use.
 
-    A message of an earlier step is Stale. Only one that the broker delivers again may be the very message whose step was
-    written but whose chain was never sent: then the chain is sent again, which hosts bear. A failed host retires its lane:
-    it has used up one unit of headroom for good.
+    A message of an earlier step is Stale. Only one that the broker delivers again may be the very message whose step
+    was written but whose chain was never sent: then the chain is sent again, which hosts bear. A failed host retires
+    its lane: it has used up one unit of headroom for good.
     """
     lane = view.lane
     if step != lane.step or lane.retired or view.deployment.status.final:
@@ -96,7 +96,7 @@ def completed(events: Sequence[Event], outcomes: Sequence[Outcome]) -> tuple[Out
 def target_status(outcomes: Sequence[Outcome]) -> TargetStatus:
     """What a target's outcomes come to.
 
-    Caught in the middle by a stop counts as Failed, since the host was changed and not finished; never begun is Skipped.
+    Caught in the middle by a stop counts as Failed, since the host was changed and not finished; never begun: Skipped.
     """
     if any(outcome.status is EventStatus.FAILED and not outcome.forgiven for outcome in outcomes):
         return TargetStatus.FAILED

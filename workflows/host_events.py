@@ -22,8 +22,8 @@ class Whose(StrEnum):
 def whose_scripts(event: Event, order: HostOrder) -> Whose:
     """The revision whose scripts the event runs on this host.
 
-    When a blue/green deployment is rolled back, the host that leaves traffic runs the scripts of the release it got, and
-    the host that returns to traffic those of the release it had.
+    When a blue/green deployment is rolled back, the host that leaves traffic runs the scripts of the release it got,
+    and the host that returns to traffic those of the release it had.
     """
     row = BY_EVENT[event]
     if order.blue_green_rollback and row.part is Part.BLOCK:

@@ -85,7 +85,7 @@ def judge(
     now: Instant,
     limits: Limits,
 ) -> Verdict:
-    """What to do about a lane whose time to be looked at has come. `control_since`: since when reports are being heard."""
+    """What to do about a lane whose time to be looked at has come. `control_since`: since when reports are heard."""
     if lane.retired:
         return Wait(now + limits.deployment_seconds)
     if record is None:

@@ -81,7 +81,7 @@ class Attempts:
             yield attempt
 
     def forget(self, *, before: float) -> None:
-        """Drop the journals that nothing was written to since `before` (epoch seconds), unless their event still runs."""
+        """Drop journals that nothing was written to since `before` (epoch seconds), unless their event still runs."""
         for path in self._folder.glob("*.jsonl"):
             with self._lock:
                 known = self._known.get(path.stem)

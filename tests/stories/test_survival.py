@@ -31,7 +31,7 @@ def site() -> Iterator[Site]:
 
 
 def counting(folder: Path, *, hold: Path) -> Path:
-    """A revision whose hooks leave a mark each time they run; ApplicationStart waits for the file `hold` to be there."""
+    """A revision whose hooks leave a mark each time they run; ApplicationStart waits until the file `hold` is there."""
     mark = 'echo "$LIFECYCLE_EVENT" >>"$SLIPWAY_ROOT/ran"'
     hooks = dict.fromkeys(COUNTED, mark)
     hooks["ApplicationStart"] = f'{mark}\nuntil [ -e "{hold}" ]; do sleep 0.05; done'
