@@ -7,6 +7,8 @@ import json
 import os
 from pathlib import Path
 
+from pydantic import Field
+
 from domain.values import Value
 
 FILE = "endpoint.json"
@@ -15,11 +17,11 @@ FILE = "endpoint.json"
 class Endpoint(Value):
     """The addresses of a running embedded installation; the key and token are secrets, so the file is private."""
 
-    broker_url: str
-    store_url: str
+    broker_url: str = Field(repr=False)
+    store_url: str = Field(repr=False)
     bundles_url: str
-    bundles_key: str
-    bundles_token: str
+    bundles_key: str = Field(repr=False)
+    bundles_token: str = Field(repr=False)
     flower_url: str = ""
     pid: int
 

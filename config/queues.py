@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from typing import Any, Literal
-from urllib.parse import parse_qs, urlsplit
 
 from kombu import Exchange, Queue
 
 from config.settings import Settings
+from config.urls import backend_url, celery_url
 from workflows import names
 
 Role = Literal["control", "agent", "client"]
@@ -23,21 +23,6 @@ def reports_queue() -> Queue:
 
 def _direct(name: str) -> Queue:
     return Queue(name, Exchange(name, type="direct", durable=True), routing_key=name, durable=True)
-
-
-def celery_url(url: str) -> str:
-    """A URL as kombu spells it: `unix://` sockets become `redis+socket://`."""
-    parts = urlsplit(url)
-    if parts.scheme != "unix":
-        return url
-    database = parse_qs(parts.query).get("db", ["0"])[0]
-    password = f":{parts.password}@" if parts.password else ""
-    return f"redis+socket://{password}{parts.path}?virtual_host={database}"
-
-
-def backend_url(url: str) -> str:
-    """A URL as Celery's Redis result backend spells it."""
-    return celery_url(url).replace("?virtual_host=", "?db=")
 
 
 def transport_options(url: str, role: Role, *, visibility_timeout: int) -> dict[str, Any]:
