@@ -7,7 +7,8 @@ from typing import Any, Literal
 from kombu import Exchange, Queue
 
 from config.settings import Settings
-from config.urls import backend_url, celery_url
+from config.urls import backend_url
+from config.urls import celery_url as celery_url
 from workflows import names
 
 Role = Literal["control", "agent", "client"]

@@ -22,11 +22,11 @@ from config.sections import (
     BundleSettings,
     ControlSettings,
     FlowerSettings,
+    LimitSettings,
     StoreSettings,
 )
 from config.sources import PREFIX, InvalidSettings, check_variables, keys_of, names_of, read_file, variable
 from config.urls import masked
-from domain.limits import Limits
 
 __all__ = ["AgentSettings", "InvalidSettings", "Settings", "load_settings", "masked", "variables"]
 

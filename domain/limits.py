@@ -5,21 +5,23 @@ Source: AWS CodeDeploy user guide, "CodeDeploy quotas", for the defaults of the 
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from domain.values import Value
 
 
 class Limits(Value):
     """Time limits, in seconds."""
 
-    pickup_seconds: int = 300
+    pickup_seconds: int = Field(300, gt=0)
     """An event must be taken up by its agent within this time."""
-    event_seconds: int = 3600
+    event_seconds: int = Field(3600, gt=0)
     """A lifecycle event may run this long, unless its group says otherwise."""
-    deployment_seconds: int = 43_200
+    deployment_seconds: int = Field(43_200, gt=0)
     """A whole in-place deployment may run this long."""
-    nudge_seconds: float = 15.0
+    nudge_seconds: float = Field(15.0, gt=0)
     """A lane nothing was heard of for so long has its message sent again; harmless when the first was only slow."""
-    look_seconds: float = 30.0
+    look_seconds: float = Field(30.0, gt=0)
     """A running event is looked at this often."""
-    silence_seconds: float = 120.0
+    silence_seconds: float = Field(120.0, gt=0)
     """An agent silent for so long while its event runs is taken for dead."""

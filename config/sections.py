@@ -1,0 +1,127 @@
+"""The sections of the settings: frozen models that say what each value may be. Read nothing themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from ipaddress import ip_address
+from pathlib import Path
+from typing import ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from config.urls import BROKER_SCHEMES, REDIS_SCHEMES, checked_url
+from domain.bundles import BundleLimits
+from domain.limits import Limits
+
+
+class Section(BaseModel):
+    """A part of the settings. Its errors never repeat what was given: it could be a secret."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class AddressSettings(Section):
+    """Where a server is."""
+
+    schemes: ClassVar[Collection[str]] = REDIS_SCHEMES
+
+    url: SecretStr | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _checked(cls, url: SecretStr | None) -> SecretStr | None:
+        return url and SecretStr(checked_url(url.get_secret_value(), cls.schemes))
+
+
+class BrokerSettings(AddressSettings):
+    """The broker: redis://, rediss://, unix:///path?db=0, amqp:// or amqps://; none: the store's Redis."""
+
+    schemes: ClassVar[Collection[str]] = BROKER_SCHEMES
+
+
+class StoreSettings(AddressSettings):
+    """The store: redis://, rediss:// or unix:///path?db=0; none: the embedded Redis of `slipway up`."""
+
+
+class ControlSettings(Section):
+    """The control workers."""
+
+    concurrency: int = Field(4, ge=1, le=256)
+    pool: str = Field("threads", pattern="^(threads|prefork|solo)$")
+    visibility_timeout: int = Field(60, ge=5)
+    """Seconds after which a message that a dead control worker held is delivered again; its tasks are short."""
+
+
+class AgentSettings(Section):
+    """The agent of a host."""
+
+    host_id: str | None = None
+    root: Path = Path("/")
+    """The prefix of every destination: / on a real host, a folder of its own for a simulated one."""
+    state: Path = Path("/var/lib/slipway")
+    concurrency: int = Field(4, ge=1, le=64)
+    heartbeat_seconds: float = Field(10.0, gt=0)
+    max_revisions: int = Field(5, ge=1)
+    script_grace_seconds: float = Field(10.0, ge=0)
+    """Seconds between SIGTERM and SIGKILL for a script that ran over its time."""
+    log_limit_bytes: int = Field(16 * 1024 * 1024, ge=4096)
+    """Bytes of one deployment's scripts.log on the host."""
+    allow_outside_sources: bool = False
+    """Let `files` name sources outside the bundle."""
+    local_revisions: bool = False
+    """Let deployments name a revision by a path on this host."""
+    bundle_limits: BundleLimits = BundleLimits()
+
+
+class BundleSettings(Section):
+    """The bundle store."""
+
+    directory: Path | None = None
+    """Where bundles are kept; <home>/bundles otherwise."""
+    base_url: str = "http://127.0.0.1:8021"
+    """Where agents and the command line reach it."""
+    host: str = "127.0.0.1"
+    port: int = Field(0, ge=0, le=65535)
+    """0 picks a free port with `slipway up`, and 8021 otherwise."""
+    key: SecretStr = SecretStr("")
+    """Signs the links that hosts get."""
+    token: SecretStr = SecretStr("")
+    """Needed to put bundles in."""
+    link_seconds: int = Field(3600, ge=60)
+
+
+class FlowerSettings(Section):
+    """The dashboard."""
+
+    port: int = Field(0, ge=0, le=65535)
+    """0 picks a free port with `slipway up`, and 5555 otherwise."""
+    address: str = "127.0.0.1"
+    basic_auth: SecretStr | None = None
+    """user:password; needed wherever others reach the port."""
+
+    @field_validator("basic_auth")
+    @classmethod
+    def _has_user_and_password(cls, login: SecretStr | None) -> SecretStr | None:
+        user, _, password = login.get_secret_value().partition(":") if login else ("user", ":", "password")
+        if not (user and password):
+            raise ValueError("must look like user:password")
+        return login
+
+    @model_validator(mode="after")
+    def _closed_to_others(self) -> Self:
+        if self.basic_auth is None and not _only_this_machine(self.address):
+            raise ValueError("others can reach this address: set basic_auth to user:password, or address to 127.0.0.1")
+        return self
+
+
+class LimitSettings(Limits):
+    """The engine's time limits, in seconds."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+def _only_this_machine(address: str) -> bool:
+    try:
+        return address == "localhost" or ip_address(address).is_loopback
+    except ValueError:
+        return False
