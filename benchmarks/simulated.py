@@ -21,8 +21,8 @@ from domain.reports import AgentReport, HostOrder, Outcome
 from tasks.host import register
 from tasks.host_world import HostWorld
 from workers.app import make_app
+from workers.broker import connection
 from workers.reporter import Reporter
-from workers.wiring import connection
 
 
 @dataclass(slots=True)

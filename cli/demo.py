@@ -44,17 +44,23 @@ def demo(clean: bool, keep: bool) -> None:
     """Deploy a sample web application to four simulated hosts on this machine."""
     home = (settings().home / "demo").resolve()
     console = Console()
-    clean_up(home)
     if clean:
+        clean_up(home)
         console.print("The demo is gone.")
-        return
+    else:
+        run_demo(home, console, keep=keep)
+
+
+def run_demo(home: Path, console: Console, *, keep: bool) -> None:
+    """Start an installation below `home`, deploy three versions and say what came of it."""
+    clean_up(home)
     os.environ["SLIPWAY_HOME"] = str(home)
     settings.cache_clear()
     try:
         endpoint = _start(home, console)
         _run(home, console)
     except BaseException:
-        clean_up(home)
+        clean_up(home, keep_logs=True)
         raise
     if keep:
         _farewell(home, endpoint, console)
@@ -104,11 +110,11 @@ def _run(home: Path, console: Console) -> None:
     _prepare()
     with tempfile.TemporaryDirectory(prefix="slipway-demo-") as scratch:
         console.rule("Version 1, to half of the hosts at a time")
-        _deploy(make_version(Path(scratch), 1), HALF_AT_A_TIME, expect=0)
+        _deploy(make_version(Path(scratch), 1), HALF_AT_A_TIME, console, expect=0)
         console.rule("Version 2, to one host at a time")
-        _deploy(make_version(Path(scratch), 2), ONE_AT_A_TIME, expect=0)
+        _deploy(make_version(Path(scratch), 2), ONE_AT_A_TIME, console, expect=0)
         console.rule(f"Version 3, whose ValidateService fails on {BROKEN_HOST}: the deployment stops there")
-        _deploy(make_version(Path(scratch), 3, broken_on=BROKEN_HOST), ONE_AT_A_TIME, expect=1)
+        _deploy(make_version(Path(scratch), 3, broken_on=BROKEN_HOST), ONE_AT_A_TIME, console, expect=1)
     console.rule("What each host serves now")
     for host in HOSTS:
         console.print(f"  {host}: {headline(home, host)}", highlight=False)
@@ -144,7 +150,7 @@ def make_version(into: Path, number: int, *, broken_on: str | None = None) -> Pa
     return made
 
 
-def _deploy(source: Path, config: str, *, expect: int) -> None:
+def _deploy(source: Path, config: str, console: Console, *, expect: int) -> None:
     from tasks.admitting import create_deployment
 
     request = CreateDeployment(
@@ -153,7 +159,7 @@ def _deploy(source: Path, config: str, *, expect: int) -> None:
         revision=upload(source),
         deployment_config_name=config,
     )
-    code = follow(world(), create_deployment(world(), request))
+    code = follow(world(), create_deployment(world(), request), console=console)
     if code != expect:
         raise DemoFailed("the deployment did not end as it should; `slipway list` and the logs say more")
 
@@ -185,7 +191,7 @@ def _short(home: Path) -> str:
         return str(home)
 
 
-def clean_up(home: Path) -> None:
+def clean_up(home: Path, *, keep_logs: bool = False) -> None:
     """End a demo's processes, the sample applications among them, and remove its data."""
     endpoint = read_endpoint(home)
     if endpoint is not None:
@@ -196,11 +202,18 @@ def clean_up(home: Path) -> None:
         _wait_gone(endpoint.pid, deadline)
     for pid_file in home.glob("hosts/*/root/srv/webapp/pid"):
         _end_sample(pid_file)
-    shutil.rmtree(home, ignore_errors=True)
+    if not keep_logs:
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def _wait_gone(pid: int, deadline: float) -> None:
     while time.monotonic() < deadline:
+        try:
+            # Started by this very process it stays a zombie until it is waited for.
+            if os.waitpid(pid, os.WNOHANG)[0] == pid:
+                return
+        except ChildProcessError:
+            pass
         try:
             os.kill(pid, 0)
         except ProcessLookupError:

@@ -74,7 +74,7 @@ def _ping_store() -> None:
 
 
 def _ping_broker() -> None:
-    from workers.wiring import connection
+    from workers.broker import connection
 
     with connection(settings(), "client") as broker:
         broker.ensure_connection(max_retries=1, timeout=3)

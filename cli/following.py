@@ -74,26 +74,27 @@ def _target(record: TargetRecord, view: DeploymentView) -> dict[str, Any]:
     }
 
 
-def follow(world: World, deployment_id: str, *, as_json: bool = False) -> int:
+def follow(world: World, deployment_id: str, *, as_json: bool = False, console: Console | None = None) -> int:
     """Follow until the end; the exit code: 0 if it succeeded, else 1."""
     view = look(world, deployment_id)
     if as_json:
         view = _wait_for_end(world, view)
         click.echo(json.dumps(as_json_value(view), indent=2))
     else:
-        view = _live(world, view)
-        click.echo(final_line(view.deployment))
+        shown = console or Console()
+        view = _live(world, view, shown)
+        shown.print(final_line(view.deployment), highlight=False)
     return 0 if view.deployment.status is DeploymentStatus.SUCCEEDED else 1
 
 
-def _live(world: World, view: DeploymentView) -> DeploymentView:
-    console = Console()
+def _live(world: World, view: DeploymentView, console: Console) -> DeploymentView:
     with Live(draw(view), console=console, refresh_per_second=8, transient=False) as live:
         while not view.deployment.status.final:
             time.sleep(EVERY)
             view = look(world, view.deployment.deployment_id)
             live.update(draw(view))
-    console.print()
+    if not console.is_terminal:
+        console.print()
     return view
 
 

@@ -54,9 +54,6 @@ def draw(view: DeploymentView) -> RenderableType:
     """The whole picture."""
     parts: list[RenderableType] = [_headline(view), _progress(view), _grid(view)]
     parts.extend(_failures(view))
-    if view.deployment.error_information and view.deployment.status.final:
-        error = view.deployment.error_information
-        parts.append(Text(f"{error.code}: {error.message}", style="red"))
     return Group(*parts)
 
 

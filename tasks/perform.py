@@ -169,8 +169,10 @@ def _with_disk(world: HostWorld, order: HostOrder, outcome: Outcome) -> Outcome:
         return outcome
     group = order.deployment_group_id
     state = world.on_disk(world.records.instructions(group)).splitlines()[0]
+    state = state.replace(str(world.records.archive(group, order.deployment_id)), order.deployment_id)
     last = world.records.last_successful(group) or "none yet"
-    message = f"{outcome.diagnostics.message} On disk: {state} Last successful deployment on this host: {last}."
+    why = outcome.diagnostics.message.removesuffix(".")
+    message = f"{why}. On disk: {state} Last successful deployment on this host: {last}."
     return outcome.model_copy(update={"diagnostics": outcome.diagnostics.model_copy(update={"message": message})})
 
 

@@ -17,9 +17,9 @@ from tasks.host import register
 from tasks.host_world import HostWorld
 from tasks.perform import report_interrupted
 from workers.app import make_app
+from workers.broker import connection
 from workers.host import make_host_world
 from workers.reporter import Pulse, Reporter
-from workers.wiring import connection
 from workflows import names
 
 logger = logging.getLogger(__name__)

@@ -11,8 +11,9 @@ from config.settings import Settings
 from tasks import announce, rollout, runtime
 from tasks.recording import record
 from workers.app import make_app
+from workers.broker import connection
 from workers.recorder import Recorder
-from workers.wiring import connection, make_world
+from workers.wiring import make_world
 from workflows import names
 
 logger = logging.getLogger(__name__)

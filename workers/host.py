@@ -15,8 +15,6 @@ from adapters.host.retention import prune
 from adapters.host.script_log import ScriptLog
 from adapters.host.scripts import ScriptLimits, run_scripts
 from adapters.host.unpack import copy_directory, unpack
-from adapters.revisions.http import fetch_http
-from adapters.revisions.local import fetch_local
 from config.settings import AgentSettings
 from domain.appspec import AppSpec, FileExistsBehavior, Script
 from domain.bundles import BundleLimits, BundleType
@@ -65,6 +63,9 @@ class Fetcher:
         """Put the unpacked bundle at `archive`; raises BundleError."""
         kind, limits = BundleType(source.bundle_type), self._settings.bundle_limits
         if source.location.startswith(("http://", "https://")):
+            # The HTTP client takes long to load, and an agent that waits for work needs none.
+            from adapters.revisions.http import fetch_http
+
             bundle = fetch_http(source.location, archive.parent / "bundle", sha256=source.sha256, limits=limits)
             unpack(bundle, kind, archive, limits)
             bundle.unlink()
@@ -79,6 +80,8 @@ class Fetcher:
         if kind is BundleType.DIRECTORY:
             copy_directory(path, archive, limits)
         else:
+            from adapters.revisions.local import fetch_local
+
             unpack(fetch_local(path, archive.parent / "bundle"), kind, archive, limits)
 
 

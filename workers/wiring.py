@@ -7,27 +7,19 @@ import time
 import uuid
 
 from celery import Celery
-from kombu import Connection
 
 from adapters.fleet.registered import RegisteredFleet
 from adapters.publishers.exchange import ExchangePublisher
 from adapters.store.redis import RedisStore
 from adapters.trigger import open_trigger
-from config.queues import Role, celery_url, transport_options
 from config.settings import Settings
 from domain.triggers import TriggerSource
 from tasks.runtime import World
+from workers.broker import connection
 from workers.dispatch import CeleryDispatcher
 from workers.sources import BundleSources
 from workflows import names
 from workflows.ids import deployment_id_of
-
-
-def connection(settings: Settings, role: Role) -> Connection:
-    """A connection to the broker, not opened yet."""
-    url = settings.broker_url
-    options = transport_options(url, role, visibility_timeout=settings.control.visibility_timeout)
-    return Connection(celery_url(url), transport_options=options, heartbeat=30)
 
 
 def make_trigger_source(settings: Settings) -> TriggerSource:

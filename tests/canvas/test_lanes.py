@@ -104,7 +104,7 @@ def test_lost_messages_are_sent_again(site: Site) -> None:
 
 
 def _purge(site: Site) -> None:
-    from workers.wiring import connection
+    from workers.broker import connection
 
     with connection(site.settings, "client") as broker:
         broker.SimpleQueue("slipway.control").clear()

@@ -14,7 +14,7 @@ from adapters.store.connection import plain
 from domain.deployments import DeploymentStatus
 from domain.groups import Busy
 from tests.site import Site, wait_until, write_revision
-from workers.wiring import connection
+from workers.broker import connection
 
 TRIGGER, DEAD = "slipway.trigger", "slipway.trigger.dead"
 
