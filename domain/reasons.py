@@ -38,7 +38,7 @@ ORDER_UNKNOWN = (
     "Deploy again to this host."
 )
 AGENT_ISSUE = (
-    "No agent of the deployment group's instances took up its work. Check that the agents run and reach the broker; "
+    "No agent of the instances that were tried took up its work. Check that the agents run and reach the broker; "
     "`slipway doctor` shows when each was last seen."
 )
 SILENT = "The agent has not answered since {ago} seconds ago, while this event ran."

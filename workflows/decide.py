@@ -6,6 +6,7 @@ Everything here is a function of what the store said and the time; the store wri
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from domain import reasons
 from domain.deployments import (
@@ -41,15 +42,16 @@ def next_move(
     """The next move of a lane whose message was of `step` and brought `report`; `attempt` is a fresh token to use.
 
     A message of an earlier step is Stale. Only one that the broker delivers again may be the very message whose step
-    was written but whose chain was never sent: then the chain is sent again, which hosts bear. A failed host retires
-    its lane: it has used up one unit of headroom for good.
+    was written but whose chain was never sent: then the chain is sent again, which hosts bear. A report of another
+    host or attempt than the lane's is Stale too. A failed host retires its lane: it has used up one unit of headroom
+    for good.
     """
     lane = view.lane
     if step != lane.step or lane.retired or view.deployment.status.final:
         return _repeated(view, step) if redelivered else Stale()
-    if lane.target_id is not None and not _speaks_of(report, view):
+    if lane.target_id is not None and not (_working(view) and _speaks_of(report, view)):
         return Stale()
-    conclude = _conclude(view, report, now) if report and view.current else None
+    conclude = _conclude(view, report, now) if report and lane.target_id is not None else None
     take = _take(view, conclude, now=now, attempt=attempt, limits=limits)
     told = []
     if conclude and view.current:
@@ -80,16 +82,20 @@ def _speaks_of(report: HostReport | None, view: LaneView) -> bool:
 
 
 def _conclude(view: LaneView, report: HostReport, now: float) -> Conclude:
-    events = view.deployment.phases[view.deployment.phase].events
-    outcomes = completed(events, report.outcomes)
+    outcomes = completed(_events(view.deployment), report.outcomes)
     status = target_status(outcomes)
     target_id = report.order.target_id
     return Conclude(target_id, status, outcomes, now, remembered(view.known, view.deployment, status))
 
 
+def _events(deployment: Deployment) -> tuple[Event, ...]:
+    under_way = deployment.phases[deployment.phase : deployment.phase + 1]
+    return under_way[0].events if under_way else ()
+
+
 def completed(events: Sequence[Event], outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
-    """An outcome for every event: those there are, and Skipped for the rest."""
-    known = {outcome.event: outcome for outcome in outcomes}
+    """An outcome for every event: the first end that is told of it, or Skipped where none is."""
+    known = {outcome.event: outcome for outcome in reversed(outcomes) if outcome.status.final}
     return tuple(known.get(event, Outcome(event=event, status=EventStatus.SKIPPED)) for event in events)
 
 
@@ -107,7 +113,11 @@ def target_status(outcomes: Sequence[Outcome]) -> TargetStatus:
 
 
 def remembered(known: HostRecord, deployment: Deployment, status: TargetStatus) -> HostRecord:
-    """What the group remembers of a host once its attempt is over."""
+    """What the group remembers of a host once its attempt is over.
+
+    A host that fails while it has the group's revision loses it if the deployment succeeds as a whole. Which of the two
+    came about shows once the group's revision is another: then a host that fails again has no known revision.
+    """
     if status is TargetStatus.SUCCEEDED:
         return HostRecord(
             health=InstanceHealth.HEALTHY,
@@ -118,42 +128,72 @@ def remembered(known: HostRecord, deployment: Deployment, status: TargetStatus) 
         return known
     before = deployment.previous_revision
     had_current = before is not None and known.revision == before.identity
-    return known.model_copy(
-        update={
-            "health": InstanceHealth.UNHEALTHY,
-            "deployment_id": deployment.deployment_id,
-            "lost_by": deployment.deployment_id if had_current else known.lost_by,
-        }
+    lost_before = known.lost_by is not None and not had_current
+    return HostRecord(
+        health=InstanceHealth.UNHEALTHY,
+        revision=None if lost_before else known.revision,
+        deployment_id=deployment.deployment_id,
+        lost_by=deployment.deployment_id if had_current else None,
     )
 
 
 def _take(view: LaneView, conclude: Conclude | None, *, now: float, attempt: str, limits: Limits) -> Take | None:
     lost = conclude is not None and conclude.status is not TargetStatus.SUCCEEDED
-    if lost or view.deployment.stopping or view.upcoming is None:
+    if lost or view.deployment.stopping or view.upcoming is None or view.upcoming.status.final:
         return None
     return Take(view.upcoming.target.target_id, attempt, now, now + limits.nudge_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class NextPhase:
+    """Every lane has retired and the deployment goes on with its phase of this number."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Every lane has retired and nothing more is to be done."""
+
+
+def phase_outcome(deployment: Deployment, progress: Progress) -> NextPhase | Settle | None:
+    """What follows the phase under way; None while a lane of it is at work, or once the deployment has ended.
+
+    A deployment that is stopping, or whose hosts used up the headroom, has no next phase.
+    """
+    if deployment.status.final or not progress.concluded:
+        return None
+    following = deployment.phase + 1
+    goes_on = following < len(deployment.phases) and not deployment.stopping and progress.pending == 0
+    return NextPhase(following) if goes_on else Settle()
 
 
 def settle(deployment: Deployment, progress: Progress, *, now: float, sample: Sequence[TargetRecord]) -> Change | None:
     """The verdict on a deployment with nothing left to do; None if it has one already or is not done.
 
-    `sample` is some of its targets, looked at to tell agents that never answered from applications that failed.
+    A stop changes nothing where every target succeeded all the same. `sample` is some of its targets, looked at to tell
+    agents that never answered from applications that failed.
     """
-    if deployment.status.final or not (progress.concluded or progress.total == 0):
+    if deployment.status.final or not progress.concluded:
         return None
-    won = progress.total == 0 or succeeded(progress, deployment.floor)
-    if deployment.stopping and not (won and progress.pending == 0 and progress.failed == 0):
-        stopped = deployment.stopping.code is not DeploymentErrorCode.TIMEOUT
-        status = DeploymentStatus.STOPPED if stopped else DeploymentStatus.FAILED
-        return ended(deployment, status, deployment.stopping, now=now)
-    if won:
+    if deployment.stopping and progress.succeeded < progress.total:
+        return ended(deployment, cut_short(deployment.stopping), deployment.stopping, now=now)
+    if succeeded(progress, deployment.floor):
         return ended(deployment, DeploymentStatus.SUCCEEDED, None, now=now)
-    return ended(deployment, DeploymentStatus.FAILED, _why(sample), now=now)
+    return ended(deployment, DeploymentStatus.FAILED, _why(progress, sample), now=now)
 
 
-def _why(sample: Sequence[TargetRecord]) -> ErrorInformation:
-    attempted = [record for record in sample if record.status is not TargetStatus.PENDING]
-    if attempted and all(_never_answered(record) for record in attempted):
+def cut_short(why: ErrorInformation) -> DeploymentStatus:
+    """The status of a deployment that ended early: Stopped by a person or an alarm, Failed for any other reason."""
+    return DeploymentStatus.STOPPED if why.code in _STOPS else DeploymentStatus.FAILED
+
+
+_STOPS = frozenset({DeploymentErrorCode.MANUAL_STOP, DeploymentErrorCode.ALARM_ACTIVE})
+
+
+def _why(progress: Progress, sample: Sequence[TargetRecord]) -> ErrorInformation:
+    attempted = [record for record in sample if record.attempt is not None]
+    if progress.succeeded == 0 and attempted and all(_never_answered(record) for record in attempted):
         return ErrorInformation(code=DeploymentErrorCode.AGENT_ISSUE, message=reasons.AGENT_ISSUE)
     return ErrorInformation(code=DeploymentErrorCode.HEALTH_CONSTRAINTS, message=reasons.HEALTH_CONSTRAINTS)
 
