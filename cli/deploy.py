@@ -65,6 +65,13 @@ def deploy(
     answer({"deploymentId": deployment_id}, deployment_id, as_json=as_json)
 
 
+@click.command()
+@click.argument("source", type=click.Path(exists=True, path_type=Path))
+def push(source: Path) -> None:
+    """Put SOURCE into the bundle store without deploying it; prints the revision as JSON, as a trigger message takes it."""
+    click.echo(upload(source).model_dump_json(exclude_none=True))
+
+
 def upload(source: Path) -> RevisionLocation:
     """Put a directory or an archive into the bundle store; where it lies then."""
     from adapters.revisions.pack import hash_file, pack_directory

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "list": ("cli.status", "list_deployments"),
     "local": ("cli.local", "local"),
     "logs": ("cli.status", "logs"),
+    "push": ("cli.deploy", "push"),
     "register": ("cli.resources", "register"),
     "status": ("cli.status", "status"),
     "stop": ("cli.deploy", "stop"),

@@ -10,6 +10,8 @@ from pathlib import Path
 import click
 
 from cli.world import settings
+from config.logs import start_logging
+from config.settings import Settings
 
 
 def _end_on_signals() -> threading.Event:
@@ -19,13 +21,19 @@ def _end_on_signals() -> threading.Event:
     return end
 
 
+def _settings_of_service() -> Settings:
+    given = settings()
+    start_logging(given.log_level)
+    return given
+
+
 @click.command()
 @click.option("--name", help="The worker's name in Flower, if not control@<this machine>.")
 def control(name: str | None) -> None:
     """Run the engine: a Celery worker that moves deployments. Start as many as needed."""
     from workers.control import run_control
 
-    raise SystemExit(run_control(settings(), name=name))
+    raise SystemExit(run_control(_settings_of_service(), name=name))
 
 
 @click.command()
@@ -36,7 +44,7 @@ def agent(host: str | None, root: Path | None, state: Path | None) -> None:
     """Run the agent of a host: it installs what its queue tells it to."""
     from workers.agent import run_agent
 
-    given = settings()
+    given = _settings_of_service()
     chosen = host or given.agent.host_id
     if not chosen:
         raise click.UsageError("which host is this? give --id NAME or set SLIPWAY_AGENT__HOST_ID")
@@ -58,8 +66,9 @@ def trigger() -> None:
     from workers.trigger import run_trigger
     from workers.wiring import make_trigger_source, make_world
 
-    world = make_world(settings(), make_app(settings(), "client"))
-    source = make_trigger_source(settings())
+    mine = _settings_of_service()
+    world = make_world(mine, make_app(mine, "client"))
+    source = make_trigger_source(mine)
     run_trigger(source, lambda request: create_deployment(world, request), stop=_end_on_signals())
 
 
@@ -70,7 +79,8 @@ def watch() -> None:
     from workers.watch import run_watch
     from workers.wiring import make_world
 
-    run_watch(make_world(settings(), make_app(settings(), "client")), _end_on_signals())
+    mine = _settings_of_service()
+    run_watch(make_world(mine, make_app(mine, "client")), _end_on_signals())
 
 
 @click.command()
@@ -78,7 +88,7 @@ def bundles() -> None:
     """Serve the bundle store to agents over HTTP."""
     from workers.bundles import run_bundles
 
-    run_bundles(settings())
+    run_bundles(_settings_of_service())
 
 
 @click.command()
