@@ -77,7 +77,7 @@ def celery_config(settings: Settings, role: Role) -> dict[str, Any]:
         "worker_send_task_events": True,
         "worker_prefetch_multiplier": 1 if role != "control" else 4,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
-        "worker_hijack_root_logger": True,
+        "worker_hijack_root_logger": False,
         "worker_enable_remote_control": role == "agent",
         "event_queue_expires": 60.0,
         "control_queue_expires": 300.0,

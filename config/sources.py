@@ -86,5 +86,7 @@ def keys_of(content: Mapping[Any, object], above: str = "") -> Iterator[str]:
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.7)
-    return f"; did you mean {near[0]}?" if near else "; config/examples/slipway.yml shows them all"
+    # Without the prefix, which all have in common and which would make any two names look alike.
+    bare = {each.removeprefix(PREFIX): each for each in known}
+    near = difflib.get_close_matches(name.removeprefix(PREFIX), bare, n=1, cutoff=0.7)
+    return f"; did you mean {bare[near[0]]}?" if near else "; config/examples/slipway.yml shows them all"

@@ -22,4 +22,4 @@ def run_bundles(settings: Settings) -> None:
         limits=settings.agent.bundle_limits,
     )
     # Signed links are secrets while they last, so no access log.
-    uvicorn.run(app, host=mine.host, port=mine.port or 8021, log_level="warning", access_log=False)
+    uvicorn.run(app, host=mine.host, port=mine.port or 8021, log_config=None, log_level="warning", access_log=False)

@@ -1,0 +1,42 @@
+"""Logs of the long-running processes: one line per record on standard error, times in UTC, no login in any address."""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+import time
+from typing import Any
+
+from config.urls import masked_text
+
+
+class MaskingFormatter(logging.Formatter):
+    """Masks addresses in whatever is logged, tracebacks included, since libraries log the addresses they were given."""
+
+    converter = staticmethod(time.gmtime)
+    default_time_format = "%Y-%m-%dT%H:%M:%S"
+    default_msec_format = "%s.%03dZ"
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as a line, or more with a traceback."""
+        return masked_text(super().format(record))
+
+
+def log_config(level: str) -> dict[str, Any]:
+    """The configuration for `logging.config.dictConfig`."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "masking": {"()": MaskingFormatter, "format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "masking"}},
+        "root": {"level": level, "handlers": ["stderr"]},
+        # One line per request to a server says nothing about a deployment, and its links are signed.
+        "loggers": {"httpx": {"level": "WARNING"}, "httpcore": {"level": "WARNING"}},
+    }
+
+
+def start_logging(level: str) -> None:
+    """Log to standard error from here on; Celery's workers keep to it too."""
+    logging.config.dictConfig(log_config(level))

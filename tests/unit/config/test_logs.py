@@ -1,0 +1,53 @@
+"""What the processes log: one line each, in UTC, with no login in it."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from config.logs import MaskingFormatter, log_config, start_logging
+
+
+@pytest.fixture
+def logging_as_before() -> Iterator[None]:
+    root, httpx = logging.getLogger(), logging.getLogger("httpx")
+    before = (root.handlers[:], root.level, httpx.level)
+    yield
+    root.handlers[:], root.level = before[:2]
+    httpx.setLevel(before[2])
+
+
+def formatted(message: str, *arguments: object, error: BaseException | None = None) -> str:
+    form = str(log_config("INFO")["formatters"]["masking"]["format"])
+    trouble = (type(error), error, error.__traceback__) if error else None
+    record = logging.LogRecord("slipway.x", logging.WARNING, __file__, 1, message, arguments, trouble)
+    record.created, record.msecs = 0.0, 250.0
+    return MaskingFormatter(form).format(record)
+
+
+def test_a_line_says_when_in_utc_how_bad_and_who() -> None:
+    assert formatted("%s is away", "web-1") == "1970-01-01T00:00:00.250Z WARNING slipway.x: web-1 is away"
+
+
+def test_no_password_reaches_a_line_or_a_traceback() -> None:
+    try:
+        raise ConnectionError("redis://:hunter2@host:6379/0 does not answer")
+    except ConnectionError as error:
+        shown = formatted("no broker at %s", "amqp://guest:hunter2@host:5672//", error=error)
+    assert "hunter2" not in shown
+    assert "amqp://***@host:5672//" in shown
+    assert "redis://***@host:6379/0 does not answer" in shown
+
+
+@pytest.mark.usefixtures("logging_as_before")
+def test_logging_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    start_logging("WARNING")
+    logging.getLogger("slipway.y").warning("look")
+    logging.getLogger("slipway.y").info("do not look")
+    logging.getLogger("httpx").info("GET http://127.0.0.1/bundles/x?signature=hunter2")
+    shown = capsys.readouterr()
+    assert re.fullmatch(r"\S+Z WARNING slipway.y: look\n", shown.err)
+    assert shown.out == ""
