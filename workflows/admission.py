@@ -29,6 +29,7 @@ from domain.errors import (
     DeploymentGroupNameRequired,
     DescriptionTooLong,
     InvalidApplicationName,
+    InvalidDeploymentConfigName,
     InvalidDeploymentGroupName,
     InvalidFileExistsBehavior,
     InvalidRevision,
@@ -42,12 +43,14 @@ from domain.limits import Limits
 from domain.moves import Change
 from domain.revisions import RevisionLocation, RevisionType
 from domain.values import Instant
-from workflows.decide import ended
+from workflows.decide import cut_short, ended
 from workflows.events import events_for
 from workflows.speed import floor_of, lanes_of
 from workflows.telling import deployment_happening
 
 NAME = re.compile(r"[A-Za-z0-9+=,.@_-]{1,100}")
+REPOSITORY = re.compile(r"(?!\.{1,2}/)[A-Za-z0-9._-]+/(?!\.{1,2}$)[A-Za-z0-9._-]+")
+COMMIT = re.compile(r"[0-9a-fA-F]{40}")
 LONGEST_DESCRIPTION = 256
 
 
@@ -65,9 +68,8 @@ def admit(
 
     Raises the CallerErrors of CreateDeployment: required members first, then form, then what does not exist.
     """
-    name, group_name = _names(request)
-    behavior = _behavior(request, group)
-    _check_form(request)
+    name, group_name, revision = _required(request)
+    _check_form(request, name, group_name, revision)
     if not application:
         raise ApplicationDoesNotExist(f"No application is named {name}; `slipway create-application {name}` makes it.")
     if group is None:
@@ -82,37 +84,42 @@ def admit(
         deployment_group_id=group.deployment_group_id,
         deployment_config_name=config.deployment_config_name,
         minimum_healthy_hosts=config.minimum_healthy_hosts,
-        revision=_revision(request.revision),
+        revision=revision,
         previous_revision=group.target_revision,
         create_time=now,
         description=request.description,
         creator=request.creator,
         ignore_application_stop_failures=request.ignore_application_stop_failures,
         update_outdated_instances_only=request.update_outdated_instances_only,
-        file_exists_behavior=behavior,
+        file_exists_behavior=_behavior(request) or group.file_exists_behavior or FileExistsBehavior.DISALLOW,
         event_seconds=group.event_seconds or limits.event_seconds,
         appspec_filename=group.appspec_filename,
     )
 
 
-def _names(request: CreateDeployment) -> tuple[str, str]:
+def _required(request: CreateDeployment) -> tuple[str, str, RevisionLocation]:
     if not request.application_name:
         raise ApplicationNameRequired
-    if not NAME.fullmatch(request.application_name):
-        raise InvalidApplicationName
     if not request.deployment_group_name:
         raise DeploymentGroupNameRequired
-    if not NAME.fullmatch(request.deployment_group_name):
+    if request.revision is None:
+        raise RevisionRequired
+    return request.application_name, request.deployment_group_name, request.revision
+
+
+def _check_form(request: CreateDeployment, name: str, group_name: str, revision: RevisionLocation) -> None:
+    if not NAME.fullmatch(name):
+        raise InvalidApplicationName
+    if not NAME.fullmatch(group_name):
         raise InvalidDeploymentGroupName
-    return request.application_name, request.deployment_group_name
-
-
-def _check_form(request: CreateDeployment) -> None:
+    check_revision(revision)
+    if request.deployment_config_name and not NAME.fullmatch(request.deployment_config_name):
+        raise InvalidDeploymentConfigName("The configuration name must be 1 to 100 of A-Z a-z 0-9 + = , . @ _ -.")
     if request.description and len(request.description) > LONGEST_DESCRIPTION:
         raise DescriptionTooLong
+    _behavior(request)
     if request.target_instances:
         raise InvalidTargetInstances
-    _revision(request.revision)
 
 
 _MEMBERS = {
@@ -123,18 +130,21 @@ _MEMBERS = {
 }
 
 
-def _revision(revision: RevisionLocation | None) -> RevisionLocation:
-    if revision is None:
-        raise RevisionRequired
+def check_revision(revision: RevisionLocation) -> None:
+    """A revision as servers can install it, by its form alone: nothing is fetched. Raises InvalidRevision."""
     given = {kind for kind, member in _MEMBERS.items() if getattr(revision, member) is not None}
     if given != {revision.revision_type}:
-        raise InvalidRevision(f"a revision of type {revision.revision_type} needs that location and no other")
-    return revision
+        raise InvalidRevision(f"A revision of type {revision.revision_type} needs that location and no other.")
+    s3, github = revision.s3_location, revision.github_location
+    if s3 and not (s3.bucket and s3.key):
+        raise InvalidRevision("A revision in S3 needs a bucket and a key.")
+    if github and not (REPOSITORY.fullmatch(github.repository) and COMMIT.fullmatch(github.commit_id)):
+        raise InvalidRevision("A revision on GitHub needs a repository as owner/name and a commit id of 40 hex digits.")
 
 
-def _behavior(request: CreateDeployment, group: DeploymentGroup | None) -> FileExistsBehavior:
+def _behavior(request: CreateDeployment) -> FileExistsBehavior | None:
     if request.file_exists_behavior is None:
-        return (group and group.file_exists_behavior) or FileExistsBehavior.DISALLOW
+        return None
     try:
         return FileExistsBehavior(request.file_exists_behavior)
     except ValueError:
@@ -146,44 +156,50 @@ def started(deployment: Deployment) -> Happening:
     return deployment_happening(deployment, HappeningType.DEPLOYMENT_START, at=deployment.create_time)
 
 
-def start(deployment: Deployment, total: int, *, group: DeploymentGroup | None, now: Instant) -> Change | None:
+def start(
+    deployment: Deployment,
+    total: int,
+    *,
+    group: DeploymentGroup | None,
+    now: Instant,
+    matched: int | None = None,
+    application: bool = True,
+) -> Change | None:
     """A created deployment under way with its targets counted and its phases laid out; or ended, where it cannot start.
 
-    None if it has started already. Where updateOutdatedInstancesOnly leaves no target there is nothing to do, and that
-    is a success.
+    None if it has started already. `total` are the targets to deploy to, `matched` the hosts of the group before those
+    that updateOutdatedInstancesOnly leaves out: where it leaves none, there is nothing to do and that is a success.
+    A group made anew under the old name is another group.
     """
     if deployment.status is DeploymentStatus.QUEUED:
         deployment = deployment.model_copy(update={"status": moved(deployment.status, DeploymentStatus.CREATED)})
     if deployment.status is not DeploymentStatus.CREATED:
         return None
-    if group is None:
+    if not application:
+        return _refused(deployment, DeploymentErrorCode.APPLICATION_MISSING, reasons.APPLICATION_MISSING, now)
+    if group is None or group.deployment_group_id != deployment.deployment_group_id:
         return _refused(deployment, DeploymentErrorCode.DEPLOYMENT_GROUP_MISSING, reasons.GROUP_MISSING, now)
-    if total == 0 and not deployment.update_outdated_instances_only:
+    if total == 0 and (matched == 0 or not deployment.update_outdated_instances_only):
         return _refused(deployment, DeploymentErrorCode.NO_INSTANCES, reasons.NO_INSTANCES, now)
-    floor = floor_of(deployment.minimum_healthy_hosts, total, config_name=deployment.deployment_config_name)
-    under_way = deployment.model_copy(
+    return _lay_out(deployment.model_copy(update={"previous_revision": group.target_revision}), total, now)
+
+
+def _lay_out(deployment: Deployment, total: int, now: Instant) -> Change:
+    config = deployment.deployment_config_name
+    floor = floor_of(deployment.minimum_healthy_hosts, total, config_name=config)
+    lanes = lanes_of(total, floor)
+    counted = deployment.model_copy(update={"total": total, "floor": floor})
+    if total and not lanes:
+        text = reasons.HEALTH_CONSTRAINTS_INVALID.format(total=total, floor=floor, config=config)
+        return _refused(counted, DeploymentErrorCode.HEALTH_CONSTRAINTS_INVALID, text, now)
+    under_way = counted.model_copy(
         update={
             "status": moved(deployment.status, DeploymentStatus.IN_PROGRESS),
             "start_time": now,
-            "total": total,
-            "floor": floor,
-            "phases": (Phase(first=0, count=total, lanes=lanes_of(total, floor), events=events_for()),),
-            "previous_revision": group.target_revision,
+            "phases": (Phase(first=0, count=total, lanes=lanes, events=events_for()),),
         }
     )
-    if total == 0:
-        return ended(under_way, DeploymentStatus.SUCCEEDED, None, now=now)
-    if lanes_of(total, floor) == 0:
-        text = reasons.HEALTH_CONSTRAINTS_INVALID.format(
-            total=total, floor=floor, config=deployment.deployment_config_name
-        )
-        return _refused(
-            deployment.model_copy(update={"total": total, "floor": floor}),
-            DeploymentErrorCode.HEALTH_CONSTRAINTS_INVALID,
-            text,
-            now,
-        )
-    return Change(under_way)
+    return Change(under_way) if total else ended(under_way, DeploymentStatus.SUCCEEDED, None, now=now)
 
 
 def _refused(deployment: Deployment, code: DeploymentErrorCode, text: str, now: Instant) -> Change:
@@ -199,7 +215,7 @@ def stop(deployment: Deployment, *, now: Instant, why: ErrorInformation = MANUAL
     if deployment.status.final or deployment.stopping:
         return None
     if deployment.status in {DeploymentStatus.CREATED, DeploymentStatus.QUEUED}:
-        return ended(deployment, DeploymentStatus.STOPPED, why, now=now)
+        return ended(deployment, cut_short(why), why, now=now)
     return Change(deployment.model_copy(update={"stopping": why}))
 
 
