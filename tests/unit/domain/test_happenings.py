@@ -1,0 +1,33 @@
+"""What is told outside: the event types of triggers and their routing keys."""
+
+from __future__ import annotations
+
+import pytest
+
+from domain.happenings import TERMINAL, HappeningType
+
+KEYS = {
+    "DeploymentStart": "deployment.start",
+    "DeploymentSuccess": "deployment.success",
+    "DeploymentFailure": "deployment.failure",
+    "DeploymentStop": "deployment.stop",
+    "DeploymentRollback": "deployment.rollback",
+    "DeploymentReady": "deployment.ready",
+    "InstanceStart": "instance.start",
+    "InstanceSuccess": "instance.success",
+    "InstanceFailure": "instance.failure",
+    "InstanceReady": "instance.ready",
+}
+
+
+@pytest.mark.parametrize("kind", HappeningType)
+def test_routing_key(kind: HappeningType) -> None:
+    assert kind.routing_key == KEYS[kind.value]
+
+
+def test_the_types_are_those_a_trigger_can_name() -> None:
+    assert {kind.value for kind in HappeningType} == set(KEYS)
+
+
+def test_three_types_end_a_deployment() -> None:
+    assert {kind.routing_key for kind in TERMINAL} == {"deployment.success", "deployment.failure", "deployment.stop"}
