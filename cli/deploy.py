@@ -68,7 +68,7 @@ def deploy(
 @click.command()
 @click.argument("source", type=click.Path(exists=True, path_type=Path))
 def push(source: Path) -> None:
-    """Put SOURCE into the bundle store without deploying it; prints the revision as JSON, as a trigger message takes it."""
+    """Put SOURCE into the bundle store without deploying it; prints the revision as JSON, for a trigger message."""
     click.echo(upload(source).model_dump_json(exclude_none=True))
 
 

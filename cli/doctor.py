@@ -29,10 +29,11 @@ class Finding:
 
 
 @click.command()
+@click.option("--agents/--no-agents", default=True, show_default=True, help="Look at the agents of all hosts as well.")
 @json_option
-def doctor(as_json: bool) -> None:
+def doctor(agents: bool, as_json: bool) -> None:
     """Check store, broker, bundle store and agents; exit 1 if something is wrong."""
-    findings = list(_findings())
+    findings = list(_findings(agents=agents))
     if as_json:
         shown = [{"check": f.what, "ok": f.well, "detail": f.detail, "advice": f.advice} for f in findings]
         click.echo(json.dumps(shown, indent=2))
@@ -45,12 +46,12 @@ def doctor(as_json: bool) -> None:
     raise SystemExit(0 if all(finding.well for finding in findings) else 1)
 
 
-def _findings() -> Iterator[Finding]:
+def _findings(*, agents: bool) -> Iterator[Finding]:
     mine = settings()
     store_well = yield from _try("store", masked(mine.store_url), _ping_store, "start it, or set SLIPWAY_STORE__URL")
     yield from _try("broker", masked(mine.broker_url), _ping_broker, "start it, or set SLIPWAY_BROKER__URL")
     yield from _try("bundle store", mine.bundles.base_url, _ping_bundles, "start `slipway bundles` or `slipway up`")
-    if store_well:
+    if store_well and agents:
         yield from _agents()
     for program in ("setfacl", "semanage"):
         found = shutil.which(program)

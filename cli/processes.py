@@ -69,7 +69,10 @@ def trigger() -> None:
     mine = _settings_of_service()
     world = make_world(mine, make_app(mine, "client"))
     source = make_trigger_source(mine)
-    run_trigger(source, lambda request: create_deployment(world, request), stop=_end_on_signals())
+    try:
+        run_trigger(source, lambda request: create_deployment(world, request), stop=_end_on_signals())
+    finally:
+        source.close()
 
 
 @click.command()

@@ -33,3 +33,6 @@ class TriggerSource(Protocol):
 
     def reply(self, incoming: Incoming, answer: dict[str, Any]) -> None:
         """Answer to where the message asks for it."""
+
+    def close(self) -> None:
+        """Let go of the queue; what was received and not settled comes again."""

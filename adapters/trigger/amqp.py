@@ -35,7 +35,7 @@ class AmqpTrigger:
                 with contextlib.suppress(TimeoutError):
                     self._connection.drain_events(timeout=timeout)
         except _AWAY as error:
-            self._close()
+            self.close()
             raise WorldError(f"the broker does not answer: {error}") from error
         return _incoming(self._waiting.pop(0)) if self._waiting else None
 
@@ -66,7 +66,7 @@ class AmqpTrigger:
         try:
             what()
         except _AWAY as error:
-            self._close()
+            self.close()
             raise WorldError(f"the broker does not answer: {error}") from error
 
     def _open(self) -> None:
@@ -77,8 +77,8 @@ class AmqpTrigger:
             )
             self._consumer.consume()
 
-    def _close(self) -> None:
-        # What was not acknowledged comes again.
+    def close(self) -> None:
+        """Close the connection: what was not acknowledged comes again."""
         self._waiting.clear()
         self._consumer = None
         with contextlib.suppress(Exception):

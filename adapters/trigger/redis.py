@@ -72,12 +72,16 @@ class RedisTrigger:
 
         self._ask(push)
 
+    def close(self) -> None:
+        """Give the connections back; the next consumer finds what was not settled once this one's lease has run out."""
+        self._redis.close()
+
     def _renew(self) -> None:
         """Say that this consumer lives, and put back what others left that no longer do."""
         seconds, _ = self._redis.time()
         self._redis.zadd(self._consumers, {self._me: float(seconds)})
         gone: Any = self._redis.zrangebyscore(self._consumers, "-inf", float(seconds) - LEASE)
-        for name in map(bytes.decode, gone):
+        for name in {each.decode() for each in gone} - {self._me}:
             while self._redis.lmove(f"{self._queue}.taken.{name}", self._queue, "RIGHT", "RIGHT"):
                 pass
             self._redis.zrem(self._consumers, name)
