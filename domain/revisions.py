@@ -66,8 +66,13 @@ class RevisionLocation(Value):
 
     @property
     def identity(self) -> str:
-        """The same text for the same revision, another for any other."""
-        return self.model_dump_json(exclude_none=True)
+        """The same text for the same revision, another for any other. Quotes around an eTag do not count: S3 and the
+        console give it with them, the aws command line without."""
+        s3 = self.s3_location
+        if s3 is None or s3.e_tag is None:
+            return self.model_dump_json(exclude_none=True)
+        bare = s3.model_copy(update={"e_tag": s3.e_tag.strip('"')})
+        return self.model_copy(update={"s3_location": bare}).model_dump_json(exclude_none=True)
 
 
 class Revision(Value):

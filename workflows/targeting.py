@@ -5,7 +5,6 @@ Source: AWS CodeDeploy user guide, "Tagging instances for deployment groups" and
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from domain.deployments import Deployment
@@ -53,21 +52,38 @@ def _matches(tags: Mapping[str, str], condition: TagFilter) -> bool:
 
 
 def _like(value: str, pattern: str | None) -> bool:
-    """`*` stands for any run of characters; nothing else is special."""
-    expression = ".*".join(re.escape(part) for part in (pattern or "").split("*"))
-    return re.fullmatch(expression, value, re.DOTALL) is not None
+    """`*` stands for any run of characters; nothing else is special.
+
+    Each part is looked for where the one before ended, so that no pattern takes more than one pass.
+    """
+    first, *rest = (pattern or "").split("*")
+    if not rest:
+        return value == first
+    *middle, last = rest
+    if not value.startswith(first):
+        return False
+    at = len(first)
+    for part in middle:
+        found = value.find(part, at)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return len(value) - len(last) >= at and value.endswith(last)
 
 
 def revision_health(record: HostRecord, group: DeploymentGroup) -> RevisionHealth:
     """The host's revision against the group's.
 
-    A host that failed in a deployment which succeeded as a whole lost what it had: Unknown.
+    A host that failed while it had the group's revision lost it (Unknown) if that deployment succeeded as a whole, or
+    once the group has gone on to another revision without it.
     """
-    successful = group.last_successful_deployment
-    if record.revision is None or (successful and record.lost_by == successful.deployment_id):
-        return RevisionHealth.UNKNOWN
-    target = group.target_revision
+    target, successful = group.target_revision, group.last_successful_deployment
     current = target is not None and record.revision == target.identity
+    lost = record.lost_by is not None and not (
+        current and (successful is None or record.lost_by != successful.deployment_id)
+    )
+    if record.revision is None or lost:
+        return RevisionHealth.UNKNOWN
     return RevisionHealth.CURRENT if current else RevisionHealth.OLD
 
 
@@ -79,23 +95,26 @@ def in_pick_order(
 ) -> list[Target]:
     """The targets in the order in which they are taken: Unhealthy, then by revision Unknown, Old, Current, ties by id.
 
-    With updateOutdatedInstancesOnly, hosts that run the deployment's revision already are left out.
+    With updateOutdatedInstancesOnly, hosts that run the deployment's revision already are left out; an Unhealthy host
+    never is, for nobody knows what it runs. `records` are what the group remembers of the instances, in their order.
     """
     ranked = sorted(
-        (_rank(record, group), instance.instance_id, instance)
-        for instance, record in zip(instances, records, strict=True)
-        if not (deployment.update_outdated_instances_only and _up_to_date(record, group, deployment))
+        (
+            (instance, record)
+            for instance, record in zip(instances, records, strict=True)
+            if not (deployment.update_outdated_instances_only and _up_to_date(record, deployment))
+        ),
+        key=lambda each: (_rank(each[1], group), each[0].instance_id),
     )
-    return [_target(instance) for _, _, instance in ranked]
+    return [_target(instance) for instance, _ in ranked]
 
 
 def _rank(record: HostRecord, group: DeploymentGroup) -> int:
     return 0 if record.health is InstanceHealth.UNHEALTHY else _ORDER[revision_health(record, group)]
 
 
-def _up_to_date(record: HostRecord, group: DeploymentGroup, deployment: Deployment) -> bool:
-    known = revision_health(record, group) is not RevisionHealth.UNKNOWN
-    return known and record.revision == deployment.revision.identity
+def _up_to_date(record: HostRecord, deployment: Deployment) -> bool:
+    return record.health is InstanceHealth.HEALTHY and record.revision == deployment.revision.identity
 
 
 def _target(instance: Instance) -> Target:
