@@ -11,9 +11,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -27,6 +26,7 @@ from domain.groups import Busy, DeploymentGroup, TagFilter
 from domain.revisions import LocalLocation, RevisionLocation, RevisionType
 from tasks.admitting import create_deployment
 from tasks.runtime import World
+from tests.services import wait_until as wait_until
 from workers.app import make_app
 from workers.embedded import EmbeddedRedis
 from workers.supervisor import die_with_parent
@@ -37,16 +37,6 @@ T = TypeVar("T")
 
 LIMITS = {"pickup_seconds": 20, "nudge_seconds": 1, "look_seconds": 1, "silence_seconds": 6}
 """The engine's limits in tests: short, so that what goes wrong is found within seconds."""
-
-
-def wait_until(found: Callable[[], T | None], what: str, *, limit: float = 60.0) -> T:
-    """The first true answer of `found`; fails the test naming what was waited for."""
-    deadline = time.monotonic() + limit
-    while not (answer := found()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{what} did not happen within {limit:.0f} seconds")
-        time.sleep(0.02)
-    return answer
 
 
 class Site:

@@ -6,6 +6,7 @@ A system valkey-server or redis-server is preferred; else the binary of the redi
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import importlib.util
 import os
@@ -14,6 +15,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -24,6 +26,8 @@ from workers.supervisor import die_with_parent
 
 LIMIT = 20.0
 """Seconds until a starting server must answer."""
+ENDING = 2.0
+"""Seconds for which a server that answers may still be one that its dead owner's end is about to end."""
 LONGEST_SOCKET = 100
 """Bytes of a unix socket's path that every system takes."""
 
@@ -52,17 +56,17 @@ class EmbeddedRedis:
 
     def start(self) -> str:
         """Start and wait until it answers; its URL. Raises RedisDidNotStart, also if one runs here already."""
-        self._directory.mkdir(parents=True, exist_ok=True)
-        self._socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if self._answers():
-            raise RedisDidNotStart(f"a Redis serves {self._directory} already; end that installation first")
-        self._socket.unlink(missing_ok=True)
-        with (self._directory / "redis.log").open("ab") as log:
+        for folder in (self._directory, self._socket.parent):
+            _make_private(folder)
+        with self._only_server() as lock, (self._directory / "redis.log").open("ab") as log:
+            self._socket.unlink(missing_ok=True)
             self._process = subprocess.Popen(  # noqa: S603  (a server we chose)
                 [find_server(), *self._options()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                # The server inherits the lock and so holds it for as long as it lives, whatever becomes of us.
+                pass_fds=(lock,),
                 preexec_fn=die_with_parent,  # one thread at this point
             )
         self._wait()
@@ -115,12 +119,25 @@ class EmbeddedRedis:
             *("--maxmemory-policy", "noeviction"),
         ]
 
+    @contextlib.contextmanager
+    def _only_server(self) -> Iterator[int]:
+        """Hold the lock of the directory: two servers on the same files would spoil them. A server that is ending is
+        waited for."""
+        since = time.monotonic()
+        with (self._directory / "lock").open("ab") as lock:
+            while not _locked(lock.fileno()):
+                waited = time.monotonic() - since
+                if waited > LIMIT or (waited > ENDING and self._answers()):
+                    raise RedisDidNotStart(f"a Redis serves {self._directory} already; end that installation first")
+                time.sleep(0.01)
+            yield lock.fileno()
+
     def _wait(self) -> None:
         assert self._process is not None  # noqa: S101
         deadline = time.monotonic() + LIMIT
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
-                self._process.kill()
+                self.kill()
                 raise RedisDidNotStart(f"Redis did not start; {self._directory / 'redis.log'} says why")
             time.sleep(0.01)
 
@@ -141,6 +158,23 @@ def _socket_path(directory: Path) -> Path:
         return inside
     digest = hashlib.sha256(os.fsencode(directory)).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"slipway-{os.getuid()}-{digest}" / "redis.sock"
+
+
+def _make_private(folder: Path) -> None:
+    """Make a folder that nobody else can look or write into; raises RedisDidNotStart if another user made it first."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if folder.stat().st_uid != os.getuid() or folder.is_symlink():
+        raise RedisDidNotStart(f"{folder} belongs to somebody else; remove it, or set TMPDIR or SLIPWAY_HOME elsewhere")
+    folder.chmod(0o700)
+
+
+def _locked(file: int) -> bool:
+    """Whether the lock could be had."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def find_server() -> str:

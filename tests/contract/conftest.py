@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from adapters.store.memory import MemoryStore
 from adapters.store.redis import RedisStore
 from domain.ports import Store
 from tests.contract.redis_server import RedisServer, find_redis
+from tests.services import require
 
 _prefixes = itertools.count()
 
@@ -25,12 +25,7 @@ Peers = Callable[[], Store]
 @pytest.fixture(scope="session")
 def redis_binary() -> str:
     """A Redis server to start; where there is none the test is skipped, or fails with SLIPWAY_REQUIRE=all."""
-    binary = find_redis()
-    if binary is None and os.environ.get("SLIPWAY_REQUIRE") == "all":
-        pytest.fail("no redis-server here, and SLIPWAY_REQUIRE=all")
-    if binary is None:
-        pytest.skip("no redis-server here: install redis or valkey")
-    return binary
+    return require(find_redis(), "redis-server or valkey-server")
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
@@ -18,9 +15,7 @@ from kombu import Connection
 import adapters.trigger.redis as redis_trigger
 from adapters.trigger import open_trigger
 from domain.triggers import TriggerSource
-from tests.rabbitmq import RabbitMQ, find_rabbitmq
 from tests.site import wait_until
-from workers.embedded import EmbeddedRedis
 
 
 class Broker(Protocol):
@@ -77,21 +72,14 @@ class RabbitBroker:
             return content
 
 
-@pytest.fixture(scope="module")
-def redis_broker() -> Iterator[RedisBroker]:
-    with tempfile.TemporaryDirectory(prefix="slipway-") as folder, EmbeddedRedis(Path(folder)) as server:
-        yield RedisBroker(server.url)
+@pytest.fixture
+def redis_broker(redis_url: str) -> RedisBroker:
+    return RedisBroker(redis_url)
 
 
-@pytest.fixture(scope="module")
-def rabbit_broker() -> Iterator[RabbitBroker]:
-    script = find_rabbitmq()
-    if script is None and os.environ.get("SLIPWAY_REQUIRE") == "all":
-        pytest.fail("no rabbitmq-server here, and SLIPWAY_REQUIRE=all")
-    if script is None:
-        pytest.skip("no rabbitmq-server here: install RabbitMQ")
-    with RabbitMQ(script) as server:
-        yield RabbitBroker(server.url)
+@pytest.fixture
+def rabbit_broker(rabbitmq_url: str) -> RabbitBroker:
+    return RabbitBroker(rabbitmq_url)
 
 
 @pytest.fixture(params=["redis", "rabbit"])

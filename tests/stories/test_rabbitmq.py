@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,21 +14,10 @@ from kombu.message import Message
 from domain.configs import HALF_AT_A_TIME
 from domain.deployments import DeploymentStatus
 from domain.happenings import HappeningType
-from tests.rabbitmq import RabbitMQ, find_rabbitmq
+from tests.rabbitmq import RabbitMQ
 from tests.site import Site, wait_until, write_revision
 
 HOSTS = ("web-1", "web-2", "web-3")
-
-
-@pytest.fixture(scope="module")
-def rabbitmq() -> Iterator[RabbitMQ]:
-    script = find_rabbitmq()
-    if script is None and os.environ.get("SLIPWAY_REQUIRE") == "all":
-        pytest.fail("no rabbitmq-server here, and SLIPWAY_REQUIRE=all")
-    if script is None:
-        pytest.skip("no rabbitmq-server here: install RabbitMQ")
-    with RabbitMQ(script) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")
