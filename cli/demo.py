@@ -18,7 +18,7 @@ from rich.console import Console
 
 from cli.deploy import upload
 from cli.following import follow
-from cli.world import settings, world
+from cli.world import answer, json_option, settings, world
 from config.endpoint import Endpoint, read_endpoint
 from domain.configs import HALF_AT_A_TIME, ONE_AT_A_TIME
 from domain.deployments import CreateDeployment
@@ -40,25 +40,30 @@ class DemoFailed(SlipwayError):
 @click.option(
     "--keep/--no-keep", default=True, show_default=True, help="Leave everything running at the end, to look at."
 )
-def demo(clean: bool, keep: bool) -> None:
+@json_option
+def demo(clean: bool, keep: bool, as_json: bool) -> None:
     """Deploy a sample web application to four simulated hosts on this machine."""
     home = (settings().home / "demo").resolve()
-    console = Console()
+    console = Console(quiet=as_json)
     if clean:
         clean_up(home)
-        console.print("The demo is gone.")
-    else:
-        run_demo(home, console, keep=keep)
+        answer({"home": str(home), "clean": True}, "The demo is gone.", as_json=as_json)
+        return
+    told = run_demo(home, console, keep=keep)
+    if as_json:
+        answer(told, "", as_json=True)
 
 
-def run_demo(home: Path, console: Console, *, keep: bool) -> None:
-    """Start an installation below `home`, deploy three versions and say what came of it."""
+def run_demo(home: Path, console: Console, *, keep: bool) -> dict[str, object]:
+    """Start an installation below `home`, deploy three versions, show and say what came of it."""
     clean_up(home)
     os.environ["SLIPWAY_HOME"] = str(home)
     settings.cache_clear()
     try:
         endpoint = _start(home, console)
-        _run(home, console)
+        deployments = _run(console)
+        serving = {host: headline(home, host) for host in HOSTS}
+        _show_hosts(serving, console)
     except BaseException:
         clean_up(home, keep_logs=True)
         raise
@@ -66,6 +71,14 @@ def run_demo(home: Path, console: Console, *, keep: bool) -> None:
         _farewell(home, endpoint, console)
     else:
         clean_up(home)
+    where = {"home": str(home), "flowerUrl": endpoint.flower_url} if keep else {}
+    return {"deployments": deployments, "serving": serving, **where}
+
+
+def _show_hosts(serving: dict[str, str], console: Console) -> None:
+    console.rule("What each host serves now")
+    for host, line in serving.items():
+        console.print(f"  {host}: {line}", highlight=False)
 
 
 def _start(home: Path, console: Console) -> Endpoint:
@@ -106,18 +119,18 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _run(home: Path, console: Console) -> None:
+def _run(console: Console) -> list[str]:
+    """Deploy the three versions; the deployments' ids."""
     _prepare()
     with tempfile.TemporaryDirectory(prefix="slipway-demo-") as scratch:
         console.rule("Version 1, to half of the hosts at a time")
-        _deploy(make_version(Path(scratch), 1), HALF_AT_A_TIME, console, expect=0)
+        first = _deploy(make_version(Path(scratch), 1), HALF_AT_A_TIME, console, expect=0)
         console.rule("Version 2, to one host at a time")
-        _deploy(make_version(Path(scratch), 2), ONE_AT_A_TIME, console, expect=0)
+        second = _deploy(make_version(Path(scratch), 2), ONE_AT_A_TIME, console, expect=0)
         console.rule(f"Version 3, whose ValidateService fails on {BROKEN_HOST}: the deployment stops there")
-        _deploy(make_version(Path(scratch), 3, broken_on=BROKEN_HOST), ONE_AT_A_TIME, console, expect=1)
-    console.rule("What each host serves now")
-    for host in HOSTS:
-        console.print(f"  {host}: {headline(home, host)}", highlight=False)
+        broken = make_version(Path(scratch), 3, broken_on=BROKEN_HOST)
+        third = _deploy(broken, ONE_AT_A_TIME, console, expect=1)
+    return [first, second, third]
 
 
 def _prepare() -> None:
@@ -150,7 +163,7 @@ def make_version(into: Path, number: int, *, broken_on: str | None = None) -> Pa
     return made
 
 
-def _deploy(source: Path, config: str, console: Console, *, expect: int) -> None:
+def _deploy(source: Path, config: str, console: Console, *, expect: int) -> str:
     from tasks.admitting import create_deployment
 
     request = CreateDeployment(
@@ -159,9 +172,10 @@ def _deploy(source: Path, config: str, console: Console, *, expect: int) -> None
         revision=upload(source),
         deployment_config_name=config,
     )
-    code = follow(world(), create_deployment(world(), request), console=console)
-    if code != expect:
+    deployment_id = create_deployment(world(), request)
+    if follow(world(), deployment_id, console=console) != expect:
         raise DemoFailed("the deployment did not end as it should; `slipway list` and the logs say more")
+    return deployment_id
 
 
 def headline(home: Path, host: str) -> str:

@@ -67,7 +67,8 @@ def deploy(
 
 @click.command()
 @click.argument("source", type=click.Path(exists=True, path_type=Path))
-def push(source: Path) -> None:
+@click.option("--json", "_as_json", is_flag=True, help="The same: a revision is always printed as JSON.")
+def push(source: Path, _as_json: bool) -> None:
     """Put SOURCE into the bundle store without deploying it; prints the revision as JSON, for a trigger message."""
     click.echo(upload(source).model_dump_json(exclude_none=True))
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from pathlib import Path
 
 import click
 
-from cli.world import settings
+from cli.world import answer, json_option, settings
 from config.logs import start_logging
 from config.settings import Settings
 
@@ -21,30 +22,35 @@ def _end_on_signals() -> threading.Event:
     return end
 
 
-def _settings_of_service() -> Settings:
+json_logs = click.option("--json", "as_json", is_flag=True, help="Log JSON, one object a line.")
+
+
+def _settings_of_service(as_json: bool) -> Settings:
     given = settings()
-    start_logging(given.log_level)
+    start_logging(given.log_level, as_json=as_json)
     return given
 
 
 @click.command()
 @click.option("--name", help="The worker's name in Flower, if not control@<this machine>.")
-def control(name: str | None) -> None:
+@json_logs
+def control(name: str | None, as_json: bool) -> None:
     """Run the engine: a Celery worker that moves deployments. Start as many as needed."""
     from workers.control import run_control
 
-    raise SystemExit(run_control(_settings_of_service(), name=name))
+    raise SystemExit(run_control(_settings_of_service(as_json), name=name))
 
 
 @click.command()
 @click.option("--id", "host", help="The host's id, as registered; SLIPWAY_AGENT__HOST_ID otherwise.")
 @click.option("--root", type=click.Path(path_type=Path), help="The prefix of every destination; / on a real host.")
 @click.option("--state", type=click.Path(path_type=Path), help="Where the agent keeps revisions and records.")
-def agent(host: str | None, root: Path | None, state: Path | None) -> None:
+@json_logs
+def agent(host: str | None, root: Path | None, state: Path | None, as_json: bool) -> None:
     """Run the agent of a host: it installs what its queue tells it to."""
     from workers.agent import run_agent
 
-    given = _settings_of_service()
+    given = _settings_of_service(as_json)
     chosen = host or given.agent.host_id
     if not chosen:
         raise click.UsageError("which host is this? give --id NAME or set SLIPWAY_AGENT__HOST_ID")
@@ -59,14 +65,15 @@ def agent(host: str | None, root: Path | None, state: Path | None) -> None:
 
 
 @click.command()
-def trigger() -> None:
+@json_logs
+def trigger(as_json: bool) -> None:
     """Consume the trigger queue: each message starts a deployment."""
     from tasks.admitting import create_deployment
     from workers.app import make_app
     from workers.trigger import run_trigger
     from workers.wiring import make_trigger_source, make_world
 
-    mine = _settings_of_service()
+    mine = _settings_of_service(as_json)
     world = make_world(mine, make_app(mine, "client"))
     source = make_trigger_source(mine)
     try:
@@ -76,28 +83,33 @@ def trigger() -> None:
 
 
 @click.command()
-def watch() -> None:
+@json_logs
+def watch(as_json: bool) -> None:
     """Watch over running deployments: find silent work, reap lost hosts."""
     from workers.app import make_app
     from workers.watch import run_watch
     from workers.wiring import make_world
 
-    mine = _settings_of_service()
+    mine = _settings_of_service(as_json)
     run_watch(make_world(mine, make_app(mine, "client")), _end_on_signals())
 
 
 @click.command()
-def bundles() -> None:
+@json_logs
+def bundles(as_json: bool) -> None:
     """Serve the bundle store to agents over HTTP."""
     from workers.bundles import run_bundles
 
-    run_bundles(_settings_of_service())
+    run_bundles(_settings_of_service(as_json))
 
 
 @click.command()
-def flower() -> None:
-    """Run the Flower dashboard for this installation."""
-    from workers.flower import flower_command, flower_environment
+@json_option
+def flower(as_json: bool) -> None:
+    """Run the Flower dashboard for this installation; says where before it becomes Flower's own process."""
+    from workers.flower import flower_command, flower_environment, flower_url
 
     command = flower_command(settings())
+    answer({"url": flower_url(settings())}, f"Flower: {flower_url(settings())}", as_json=as_json)
+    sys.stdout.flush()
     os.execvpe(command[0], command, flower_environment(settings()))  # noqa: S606

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from cli.world import settings
+from cli.world import answer, json_option, settings
 from config.endpoint import read_endpoint
 
 
@@ -16,7 +16,8 @@ from config.endpoint import read_endpoint
 @click.option("--agent", "agents", multiple=True, metavar="HOST", help="Run a simulated host with a root of its own.")
 @click.option("--flower/--no-flower", default=True, show_default=True, help="Run the Flower dashboard.")
 @click.option("--home", type=click.Path(path_type=Path), help="Where everything is kept; .slipway otherwise.")
-def up(agents: tuple[str, ...], flower: bool, home: Path | None) -> None:
+@json_option
+def up(agents: tuple[str, ...], flower: bool, home: Path | None, as_json: bool) -> None:
     """Run Redis, bundle store, control, trigger, watch and Flower on this machine."""
     from workers.installation import Installation
 
@@ -30,9 +31,11 @@ def up(agents: tuple[str, ...], flower: bool, home: Path | None) -> None:
     installation = Installation(mine, agents=agents, flower=flower)
     try:
         endpoint = installation.start()
-        click.echo(f"Slipway runs; its data and logs are in {mine.home}. End it with Ctrl-C.")
+        text = f"Slipway runs; its data and logs are in {mine.home}. End it with Ctrl-C."
         if endpoint.flower_url:
-            click.echo(f"Flower: {endpoint.flower_url}")
+            text += f"\nFlower: {endpoint.flower_url}"
+        where = {"home": str(mine.home), "bundlesUrl": endpoint.bundles_url, "flowerUrl": endpoint.flower_url}
+        answer({**where, "pid": endpoint.pid}, text, as_json=as_json)
         installation.supervisor.watch(end)
     finally:
         installation.stop()

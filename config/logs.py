@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import logging.config
 import time
@@ -22,21 +23,38 @@ class MaskingFormatter(logging.Formatter):
         return masked_text(super().format(record))
 
 
-def log_config(level: str) -> dict[str, Any]:
+class JsonFormatter(MaskingFormatter):
+    """One JSON object a record, for collectors: time, level, logger, message and, with an error, its traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line of JSON."""
+        line = {
+            "time": self.formatTime(record),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": masked_text(record.getMessage()),
+        }
+        if record.exc_info:
+            line["traceback"] = masked_text(self.formatException(record.exc_info))
+        return json.dumps(line)
+
+
+def log_config(level: str, *, as_json: bool = False) -> dict[str, Any]:
     """The configuration for `logging.config.dictConfig`."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
             "masking": {"()": MaskingFormatter, "format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+            "json": {"()": JsonFormatter},
         },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "masking"}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json" if as_json else "masking"}},
         "root": {"level": level, "handlers": ["stderr"]},
         # One line per request to a server says nothing about a deployment, and its links are signed.
         "loggers": {"httpx": {"level": "WARNING"}, "httpcore": {"level": "WARNING"}},
     }
 
 
-def start_logging(level: str) -> None:
+def start_logging(level: str, *, as_json: bool = False) -> None:
     """Log to standard error from here on; Celery's workers keep to it too."""
-    logging.config.dictConfig(log_config(level))
+    logging.config.dictConfig(log_config(level, as_json=as_json))

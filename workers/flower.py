@@ -27,6 +27,11 @@ def flower_command(settings: Settings) -> list[str]:
     ]
 
 
+def flower_url(settings: Settings) -> str:
+    """Where the dashboard is."""
+    return f"http://{settings.flower.address}:{settings.flower.port or 5555}"
+
+
 def flower_environment(settings: Settings) -> dict[str, str]:
     """The environment that holds what the command line must not."""
     environment = dict(os.environ)

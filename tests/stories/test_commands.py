@@ -8,8 +8,10 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
+from cli.main import COMMANDS, cli
 from tests.site import Site, wait_until, write_revision
 from workers.installation import free_port
 
@@ -82,9 +84,7 @@ def test_status_list_logs_and_events_tell_the_story(site: Site, tmp_path: Path) 
         return [json.loads(line)["type"] for line in lines]
 
     wait_until(lambda: "DeploymentSuccess" in told(), "the terminal event")
-    assert sorted(told()) == sorted(
-        ["DeploymentStart", *["InstanceStart", "InstanceSuccess"] * 2, "DeploymentSuccess"]
-    )
+    assert sorted(told()) == sorted(["DeploymentStart", *["InstanceStart", "InstanceSuccess"] * 2, "DeploymentSuccess"])
 
 
 def test_a_failing_script_is_shown_with_its_last_lines(site: Site, tmp_path: Path) -> None:
@@ -179,3 +179,12 @@ def test_no_secret_reaches_logs_or_process_lists(site: Site) -> None:
     for secret in ("signature=", "test-token", "test-key"):
         assert secret not in commands
         assert secret not in logs
+
+
+def test_every_command_has_json_and_help() -> None:
+    context = click.Context(cli)
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        assert command is not None
+        assert command.help, name
+        assert any("--json" in parameter.opts for parameter in command.params), name

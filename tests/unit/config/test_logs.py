@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import Iterator
 
 import pytest
 
-from config.logs import MaskingFormatter, log_config, start_logging
+from config.logs import JsonFormatter, MaskingFormatter, log_config, start_logging
 
 
 @pytest.fixture
@@ -51,3 +52,12 @@ def test_logging_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> N
     shown = capsys.readouterr()
     assert re.fullmatch(r"\S+Z WARNING slipway.y: look\n", shown.err)
     assert shown.out == ""
+
+
+def test_json_logs_are_one_object_a_line_with_addresses_masked() -> None:
+    record = logging.LogRecord("slipway.x", logging.ERROR, "x.py", 1, "redis://:secret@host/0 is\nlost", None, None)
+    line = JsonFormatter().format(record)
+    content = json.loads(line)
+    assert "\n" not in line
+    assert "secret" not in line
+    assert (content["level"], content["logger"]) == ("ERROR", "slipway.x")
