@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from domain import reasons
 from domain.deployments import Deployment, EventRecord, Lane, TargetRecord
 from domain.fleet import AgentSeen
-from domain.lifecycle import Event
+from domain.lifecycle import BY_EVENT, Event, Runner
 from domain.limits import Limits
+from domain.moves import Heard
 from domain.reports import (
     AgentHello,
     AgentReport,
@@ -74,6 +75,46 @@ def check_after(report: AgentReport, limits: Limits, now: Instant) -> Instant | 
             return None
 
 
+def heard(report: AgentReport, limits: Limits, now: Instant) -> Heard:
+    """A report as it is kept: with the time of the next look, and a greeting as of the moment it was heard.
+
+    Whether an agent is alive is told by control's own clock: the host's may be minutes off.
+    """
+    if isinstance(report, AgentHello):
+        report = report.model_copy(update={"at": now})
+    return Heard(report, check_after(report, limits, now))
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What a look at a lane knows beside its records."""
+
+    seen: AgentSeen | None
+    listening_since: Instant
+    now: Instant
+    limits: Limits
+
+    @property
+    def unheard(self) -> float:
+        """Seconds in which the agent could have been heard and was not; 0 for one that never said a word, for its
+        hosts may answer under another name."""
+        return self.now - max(self.listening_since, self.seen.at) if self.seen else 0.0
+
+    @property
+    def last_seen(self) -> str:
+        """The end of a reason: when the agent was last heard of."""
+        return reasons.LAST_SEEN.format(ago=self._ago) if self.seen else reasons.NEVER_SEEN
+
+    @property
+    def silent(self) -> str:
+        """The reason to give up a host whose agent fell silent."""
+        return reasons.SILENT.format(ago=self._ago)
+
+    @property
+    def _ago(self) -> int:
+        return max(0, round(self.now - self.seen.at)) if self.seen else 0
+
+
 def judge(
     deployment: Deployment,
     events: Sequence[Event],
@@ -85,20 +126,30 @@ def judge(
     now: Instant,
     limits: Limits,
 ) -> Verdict:
-    """What to do about a lane whose time to be looked at has come. `control_since`: since when reports are heard."""
+    """What to do about a lane whose time to be looked at has come. `record` is that of the lane's target.
+
+    `control_since` says since when reports are being heard: what happened before may not have been told yet, so every
+    limit leaves time for that.
+    """
     if lane.retired:
         return Wait(now + limits.deployment_seconds)
     if record is None:
         return StartLane()
+    look = _Look(agent_seen, control_since, now, limits)
     outcomes = _known(events, record)
     left = [event for event in events if event not in outcomes]
     if not left or _over(outcomes, record):
         return Continue(tuple(outcomes.values()))
-    held = record.events.get(left[0], EventRecord())
-    if held.status is EventStatus.IN_PROGRESS:
-        silent = _silence(agent_seen, control_since, now)
-        return _judge_running(deployment, left[0], held, tuple(outcomes.values()), agent_seen, silent, now, limits)
-    return _judge_waiting(left[0], lane, outcomes, agent_seen, now, limits)
+    for event in left:
+        held = record.events.get(event)
+        if held is not None and held.status is EventStatus.IN_PROGRESS:
+            return _judge_running(event, _begun(held, lane, now), tuple(outcomes.values()), deployment, look)
+    return _judge_waiting(left[0], lane, tuple(outcomes.values()), look)
+
+
+def _begun(held: EventRecord, lane: Lane, now: Instant) -> Instant:
+    """When the event began; the host's clock may be behind, but not before the lane took the host."""
+    return max(held.start_time or now, lane.taken_at or 0.0)
 
 
 def _known(events: Sequence[Event], record: TargetRecord) -> dict[Event, Outcome]:
@@ -127,46 +178,34 @@ def _over(outcomes: dict[Event, Outcome], record: TargetRecord) -> bool:
     return record.interrupted or failed
 
 
-def _silence(seen: AgentSeen | None, control_since: Instant, now: Instant) -> float:
-    """Seconds for which the agent could have been heard and was not."""
-    return now - max(control_since, seen.at if seen else control_since)
-
-
 def _judge_running(
-    deployment: Deployment,
-    event: Event,
-    held: EventRecord,
-    before: tuple[Outcome, ...],
-    seen: AgentSeen | None,
-    silent: float,
-    now: Instant,
-    limits: Limits,
+    event: Event, begun: Instant, before: tuple[Outcome, ...], deployment: Deployment, look: _Look
 ) -> Verdict:
-    started = held.start_time or now
-    # The agent ends a script at its own limit and says so; the margin lets that word arrive first.
-    deadline = started + deployment.event_seconds + limits.nudge_seconds
+    limits, now = look.limits, look.now
+    # The agent ends a script at its own limit and says so; the margins let that word arrive first.
+    deadline = max(
+        begun + deployment.event_seconds + limits.nudge_seconds, look.listening_since + limits.silence_seconds
+    )
     if now >= deadline:
-        text = reasons.EVENT_TIMEOUT.format(seconds=deployment.event_seconds, seen=_last_seen(seen, now))
-        return Reap((*before, _lost(event, started, now, ErrorCode.SCRIPT_TIMED_OUT, text)))
-    if silent >= limits.silence_seconds:
-        text = reasons.SILENT.format(ago=round(silent))
-        return Reap((*before, _lost(event, started, now, ErrorCode.UNKNOWN_ERROR, text)))
+        text = reasons.EVENT_TIMEOUT.format(seconds=deployment.event_seconds, seen=look.last_seen)
+        return Reap((*before, _lost(event, begun, now, ErrorCode.SCRIPT_TIMED_OUT, text)))
+    # An event at the load balancer is carried out by control: the host's silence says nothing of it.
+    if BY_EVENT[event].runner is Runner.HOST and look.unheard >= limits.silence_seconds:
+        return Reap((*before, _lost(event, begun, now, ErrorCode.UNKNOWN_ERROR, look.silent)))
     return Wait(min(deadline, now + limits.look_seconds))
 
 
-def _judge_waiting(
-    event: Event,
-    lane: Lane,
-    outcomes: dict[Event, Outcome],
-    seen: AgentSeen | None,
-    now: Instant,
-    limits: Limits,
-) -> Verdict:
-    since = max([lane.taken_at or now, *(o.end_time for o in outcomes.values() if o.end_time)])
+def _judge_waiting(event: Event, lane: Lane, before: tuple[Outcome, ...], look: _Look) -> Verdict:
+    limits, now = look.limits, look.now
+    known = (lane.taken_at or now, look.listening_since, *(o.end_time for o in before if o.end_time))
+    # A host's clock that is ahead would put its end into the future.
+    since = min(now, max(known))
     deadline = since + limits.pickup_seconds
     if now >= deadline:
-        text = reasons.NOT_PICKED_UP.format(seconds=limits.pickup_seconds, seen=_last_seen(seen, now))
-        return Reap((*outcomes.values(), _lost(event, None, now, ErrorCode.UNKNOWN_ERROR, text)))
+        text = reasons.NOT_PICKED_UP.format(seconds=limits.pickup_seconds, seen=look.last_seen)
+        return Reap((*before, _lost(event, None, now, ErrorCode.UNKNOWN_ERROR, text)))
+    if now < since + limits.nudge_seconds:
+        return Wait(min(deadline, since + limits.nudge_seconds))
     return Nudge(min(deadline, now + 2 * limits.nudge_seconds))
 
 
@@ -178,10 +217,6 @@ def _lost(event: Event, started: Instant | None, now: Instant, code: ErrorCode, 
         end_time=now,
         diagnostics=Diagnostics(error_code=code, message=text),
     )
-
-
-def _last_seen(seen: AgentSeen | None, now: Instant) -> str:
-    return reasons.LAST_SEEN.format(ago=round(now - seen.at)) if seen else reasons.NEVER_SEEN
 
 
 def deployment_expired(deployment: Deployment, now: Instant, limits: Limits) -> bool:

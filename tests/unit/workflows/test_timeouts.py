@@ -1,0 +1,322 @@
+"""When work is late, and what is done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.deployments import EventRecord, Lane, TargetRecord
+from domain.fleet import AgentSeen
+from domain.lifecycle import Event
+from domain.limits import Limits
+from domain.reports import (
+    AgentHello,
+    AgentReport,
+    ErrorCode,
+    EventFinished,
+    EventStarted,
+    EventStatus,
+    LogLines,
+    Outcome,
+)
+from tests.unit.workflows.engine_values import EVENTS, NOW, a_deployment, an_outcome, held, taken
+from workflows.decide import completed, target_status
+from workflows.events import events_for
+from workflows.timeouts import (
+    Continue,
+    Nudge,
+    Reap,
+    StartLane,
+    Verdict,
+    Wait,
+    check_after,
+    deployment_expired,
+    heard,
+    judge,
+    outcome_of,
+)
+
+LIMITS = Limits(
+    pickup_seconds=300,
+    event_seconds=3600,
+    nudge_seconds=15,
+    look_seconds=30,
+    silence_seconds=120,
+    deployment_seconds=500,
+)
+STOP, DOWNLOAD = EVENTS[:2]
+LANE = Lane(number=0, step=1, target_id="web-1", attempt="t-1", taken_at=NOW)
+LONG_AGO = NOW - 1_000_000
+
+
+def look(
+    after: float,
+    *,
+    seen: float | None = None,
+    since: float = LONG_AGO,
+    lane: Lane = LANE,
+    record: TargetRecord | None = None,
+    events: tuple[Event, ...] = EVENTS,
+    known: Mapping[Event, EventRecord] | None = None,
+) -> Verdict:
+    """The verdict `after` seconds, the agent last heard of at `seen`, with what is known of the events."""
+    return judge(
+        a_deployment(event_seconds=3600),
+        events,
+        lane,
+        record or taken(events=known or {}),
+        agent_seen=None if seen is None else AgentSeen(host="web-1", at=NOW + seen),
+        control_since=since,
+        now=NOW + after,
+        limits=LIMITS,
+    )
+
+
+def done(start: float, end: float, status: EventStatus = EventStatus.SUCCEEDED, **more: Any) -> EventRecord:
+    return held(status, start=NOW + start, end=NOW + end, **more)
+
+
+def running(start: float) -> EventRecord:
+    return held(EventStatus.IN_PROGRESS, start=NOW + start)
+
+
+def failed_of(verdict: Verdict) -> Outcome:
+    """The last outcome of a host that is given up: the failed one."""
+    assert isinstance(verdict, Reap)
+    assert verdict.outcomes[-1].status is EventStatus.FAILED
+    assert target_status(completed(EVENTS, verdict.outcomes)) == "Failed"
+    return verdict.outcomes[-1]
+
+
+def test_a_lane_that_never_took_a_host_is_sent_its_message_again() -> None:
+    fresh = Lane(number=0)
+    assert judge(a_deployment(), EVENTS, fresh, None, agent_seen=None, control_since=NOW, now=NOW, limits=LIMITS) == (
+        StartLane()
+    )
+
+
+def test_a_retired_lane_needs_nothing() -> None:
+    assert isinstance(look(1e6, lane=Lane(number=0, step=3, retired=True)), Wait)
+
+
+@pytest.mark.parametrize(
+    ("after", "verdict"),
+    [
+        (0, Wait(NOW + 15)),
+        (14, Wait(NOW + 15)),
+        (15, Nudge(NOW + 45)),
+        (45, Nudge(NOW + 75)),
+        (290, Nudge(NOW + 300)),
+        (299.9, Nudge(NOW + 300)),
+    ],
+)
+def test_a_host_that_does_not_begin_is_reminded(after: float, verdict: Verdict) -> None:
+    assert look(after) == verdict
+    assert look(after, seen=after) == verdict
+
+
+def test_a_host_that_never_begins_is_given_up_after_five_minutes() -> None:
+    lost = failed_of(look(300))
+    assert (lost.event, lost.start_time, lost.end_time) == (STOP, None, NOW + 300)
+    assert lost.diagnostics is not None
+    assert lost.diagnostics.error_code is ErrorCode.UNKNOWN_ERROR
+    assert "within 300 seconds" in lost.diagnostics.message
+    assert "no agent has ever been seen" in lost.diagnostics.message
+
+
+def test_the_reason_says_when_the_agent_was_last_seen() -> None:
+    lost = failed_of(look(300, seen=290))
+    assert lost.diagnostics is not None
+    assert "last seen 10 seconds ago" in lost.diagnostics.message
+
+
+def test_each_event_has_five_minutes_from_the_end_of_the_one_before() -> None:
+    first = {STOP: done(1, 1000)}
+    assert look(1010, known=first) == Wait(NOW + 1015)
+    assert look(1015, known=first) == Nudge(NOW + 1045)
+    lost = look(1300, known=first)
+    assert failed_of(lost).event is DOWNLOAD
+    assert isinstance(lost, Reap)
+    assert [outcome.event for outcome in lost.outcomes] == [STOP, DOWNLOAD]
+
+
+def test_a_running_event_is_left_alone_while_its_agent_answers() -> None:
+    assert look(100, seen=95, known={STOP: running(5)}) == Wait(NOW + 130)
+    assert look(3599, seen=3590, known={STOP: running(5)}) == Wait(NOW + 3620)
+
+
+def test_an_event_that_runs_too_long_is_given_up() -> None:
+    lost = failed_of(look(3620, seen=3615, known={STOP: running(5)}))
+    assert (lost.event, lost.start_time, lost.end_time) == (STOP, NOW + 5, NOW + 3620)
+    assert lost.diagnostics is not None
+    assert lost.diagnostics.error_code is ErrorCode.SCRIPT_TIMED_OUT
+    assert "longer than 3600 seconds" in lost.diagnostics.message
+
+
+def test_an_agent_that_falls_silent_in_an_event_is_given_up() -> None:
+    known = {STOP: done(1, 2), DOWNLOAD: running(3)}
+    assert look(130, seen=10.5, known=known) == Wait(NOW + 160)
+    lost = failed_of(look(131, seen=10.5, known=known))
+    assert lost.event is DOWNLOAD
+    assert lost.diagnostics is not None
+    assert lost.diagnostics.error_code is ErrorCode.UNKNOWN_ERROR
+    assert "has not answered since 120 seconds" in lost.diagnostics.message
+
+
+def test_silence_counts_only_while_somebody_listens() -> None:
+    known = {STOP: running(5)}
+    assert look(1000, seen=10, since=NOW + 900, known=known) == Wait(NOW + 1030)
+    assert isinstance(look(1020, seen=10, since=NOW + 900, known=known), Reap)
+
+
+def test_an_agent_that_never_greeted_is_not_taken_for_dead() -> None:
+    assert look(1000, known={STOP: running(5)}) == Wait(NOW + 1030)
+    assert isinstance(look(3620, known={STOP: running(5)}), Reap)
+
+
+def test_a_silent_host_does_not_end_what_control_does_at_the_load_balancer() -> None:
+    behind = events_for(load_balancer=True)
+    known = {behind[0]: done(1, 2), behind[1]: running(3)}
+    assert isinstance(look(1000, seen=10, events=behind, known=known), Wait)
+
+
+def test_after_an_outage_of_control_its_mail_is_read_before_anybody_is_given_up() -> None:
+    """Hosts went on without control; what they told waits in a queue."""
+    back = NOW + 5000
+    assert look(5001, since=back) == Wait(back + 15)
+    assert look(5016, since=back) == Nudge(NOW + 5046)
+    assert isinstance(look(5300, since=back), Reap)
+    assert isinstance(look(5001, since=back, seen=3, known={STOP: running(5)}), Wait)
+    assert isinstance(look(5120, since=back, seen=3, known={STOP: running(5)}), Reap)
+
+
+def test_a_host_whose_events_have_all_ended_lets_its_lane_go_on() -> None:
+    known = {event: done(1, 2) for event in EVENTS}
+    verdict = look(20, known=known)
+    assert isinstance(verdict, Continue)
+    assert [outcome.event for outcome in verdict.outcomes] == list(EVENTS)
+
+
+def test_after_a_failure_nothing_is_waited_for() -> None:
+    verdict = look(20, known={STOP: done(1, 2), DOWNLOAD: done(2, 3, EventStatus.FAILED)})
+    assert isinstance(verdict, Continue)
+    assert [outcome.status for outcome in verdict.outcomes] == ["Succeeded", "Failed"]
+
+
+def test_a_forgiven_failure_is_no_end() -> None:
+    verdict = look(20, known={STOP: done(1, 2, EventStatus.FAILED, forgiven=True)})
+    assert isinstance(verdict, Nudge)
+
+
+def test_an_agent_that_was_restarted_in_an_event_ends_the_host() -> None:
+    record = taken(events={STOP: done(1, 2), DOWNLOAD: done(3, 9, EventStatus.FAILED)}, interrupted=True)
+    verdict = look(10, record=record)
+    assert isinstance(verdict, Continue)
+    assert target_status(completed(EVENTS, verdict.outcomes)) == "Failed"
+
+
+def test_a_report_that_was_lost_does_not_hide_what_runs() -> None:
+    """The end of the first event was never told, the second runs: nobody waits for the first to begin."""
+    assert look(400, seen=399, known={DOWNLOAD: running(5)}) == Wait(NOW + 430)
+    assert failed_of(look(4000, seen=3999, known={DOWNLOAD: running(5)})).event is DOWNLOAD
+
+
+@pytest.mark.parametrize("skew", [-7200, -300, 300, 7200])
+def test_a_host_whose_clock_is_off_is_not_given_up_at_once(skew: float) -> None:
+    assert isinstance(look(60, seen=59, known={STOP: running(50 + skew)}), Wait)
+    assert isinstance(look(60, seen=59, known={STOP: done(50 + skew, 51 + skew)}), Wait | Nudge)
+
+
+def report(kind: str, **more: Any) -> AgentReport:
+    about = {"deployment_id": "d-AAAAAAAAA", "target_id": "web-1", "attempt": "t-1"}
+    match kind:
+        case "started":
+            return EventStarted.model_validate({**about, "event": STOP, "at": NOW - 9000, **more})
+        case "finished":
+            return EventFinished.model_validate({**about, "outcome": an_outcome(STOP), **more})
+        case "log":
+            return LogLines.model_validate({**about, "event": STOP, "first": 0, "lines": ["x"]})
+        case _:
+            return AgentHello(host="web-1", at=NOW - 9000, version="1")
+
+
+@pytest.mark.parametrize(
+    ("said", "check_at"),
+    [
+        (report("started"), NOW + 30),
+        (report("started", limit=10), NOW + 10),
+        (report("finished"), NOW + 15),
+        (report("finished", interrupted=True), NOW),
+        (report("log"), None),
+        (report("hello"), None),
+    ],
+)
+def test_when_a_lane_is_looked_at_after_a_report(said: AgentReport, check_at: float | None) -> None:
+    assert check_after(said, LIMITS, NOW) == check_at
+    assert heard(said, LIMITS, NOW).check_at == check_at
+
+
+def test_an_agent_is_alive_by_the_clock_of_control() -> None:
+    greeting = heard(report("hello"), LIMITS, NOW).report
+    assert isinstance(greeting, AgentHello)
+    assert (greeting.at, greeting.host, greeting.version) == (NOW, "web-1", "1")
+    assert heard(report("started"), LIMITS, NOW).report == report("started")
+
+
+def test_a_deployment_runs_only_so_long() -> None:
+    deployment = a_deployment(start_time=NOW)
+    assert [deployment_expired(deployment, NOW + after, LIMITS) for after in (0, 499.9, 500)] == [False, False, True]
+    assert not deployment_expired(a_deployment(start_time=None), NOW + 1e9, LIMITS)
+
+
+moments = st.floats(-10_000, 10_000) | st.none()
+events_known = st.dictionaries(
+    st.sampled_from(EVENTS),
+    st.builds(
+        lambda status, start, end, forgiven: held(
+            status,
+            start=None if start is None else NOW + start,
+            end=None if end is None else NOW + end,
+            forgiven=forgiven,
+        ),
+        st.sampled_from(EventStatus),
+        moments,
+        moments,
+        st.booleans(),
+    ),
+)
+
+
+@given(
+    events_known,
+    st.booleans(),
+    moments,
+    moments,
+    st.floats(0, 20_000),
+    st.booleans(),
+)
+def test_there_is_a_verdict_for_every_record_and_it_leads_on(
+    known: dict[Event, EventRecord],
+    interrupted: bool,
+    taken_at: float | None,
+    seen: float | None,
+    after: float,
+    lately: bool,
+) -> None:
+    record = taken(events=known, interrupted=interrupted)
+    lane = LANE.model_copy(update={"taken_at": None if taken_at is None else NOW + taken_at})
+    verdict = look(after, seen=seen, lane=lane, record=record, since=NOW + after - 1 if lately else LONG_AGO)
+    match verdict:
+        case Wait(until=until) | Nudge(until=until):
+            assert until > NOW + after
+        case Continue(outcomes=outcomes) | Reap(outcomes=outcomes):
+            assert {outcome.event for outcome in outcomes} <= set(EVENTS)
+            assert len({outcome.event for outcome in outcomes}) == len(outcomes)
+            assert all(outcome.status.final for outcome in outcomes)
+            ended = {event for event, each in known.items() if each.status.final}
+            assert ended <= {outcome.event for outcome in outcomes}
+            assert all(outcome == outcome_of(outcome.event, known[outcome.event]) for outcome in outcomes[: len(ended)])
