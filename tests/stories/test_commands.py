@@ -95,7 +95,7 @@ def test_a_failing_script_is_shown_with_its_last_lines(site: Site, tmp_path: Pat
     assert "HEALTH_CONSTRAINTS" in done.stdout
     assert "port 8080 is closed" in done.stdout
     assert "exit code 3" in done.stdout
-    assert "Last successful deployment" in done.stdout.replace("\n", " ")
+    assert "Last successful deployment" in " ".join(done.stdout.split())
 
 
 def test_lines_are_followed_while_the_script_runs(site: Site, tmp_path: Path) -> None:
@@ -144,7 +144,8 @@ def test_stop_now_ends_the_running_script(site: Site, tmp_path: Path) -> None:
 def _running(site: Site, deployment_id: str, event: str) -> bool:
     shown = json.loads(site.slipway("status", deployment_id, "--json").stdout)
     events = [e for target in shown["targets"] for e in target["lifecycleEvents"]]
-    return sum(e["lifecycleEventName"] == event and e["status"] == "InProgress" for e in events) == len(HOSTS)
+    running = sum(e["lifecycleEventName"] == event and e["status"] == "InProgress" for e in events)
+    return bool(running == len(HOSTS))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,10 @@ import pytest
 from tests.site import CHECKOUT, write_revision
 
 TRACE = 'echo "$LIFECYCLE_EVENT $DEPLOYMENT_GROUP_NAME" >>"$SLIPWAY_ROOT/trace"'
-EVENTS = ("BeforeBlockTraffic", "ApplicationStop", "BeforeInstall", "AfterInstall", "ApplicationStart", "ValidateService")
+EVENTS = (
+    *("BeforeBlockTraffic", "ApplicationStop", "BeforeInstall"),
+    *("AfterInstall", "ApplicationStart", "ValidateService"),
+)
 
 
 class Machine:

@@ -1,4 +1,4 @@
-"""Deployments started by messages: from a queue any producer can write to running hosts, with answers and dead letters."""
+"""Deployments started by messages: from a queue that any producer can write, with answers and dead letters."""
 
 from __future__ import annotations
 
