@@ -41,7 +41,7 @@ class Sent:
 
     def stored(self) -> dict[str, Any]:
         """What a golden file keeps: no time, no random id, nothing of the machine."""
-        kept = ("task", "id", "root_id", "group", "group_index", "argsrepr", "kwargsrepr", "ignore_result")
+        kept = ("task", "id", "root_id", "group", "group_index", "argsrepr", "kwargsrepr")
         message = {"queue": self.queue, "headers": {name: self.headers[name] for name in kept}, "body": self.body}
         return json.loads(RANDOM_ID.sub(SAME_ID, json.dumps(message)))  # type: ignore[no-any-return]
 
