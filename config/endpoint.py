@@ -23,7 +23,7 @@ class Endpoint(Value):
     bundles_key: str = Field(repr=False)
     bundles_token: str = Field(repr=False)
     flower_url: str = ""
-    pid: int
+    pid: int = Field(gt=0)
 
 
 def read_endpoint(home: Path) -> Endpoint | None:

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 PR_SET_PDEATHSIG = 1
 MOST_RESTARTS = 5
-"""Restarts of one process within RESTART_WINDOW seconds; one more and it is left down."""
+"""Restarts of one process within RESTART_WINDOW seconds; then it rests until the first of them is as long ago."""
 RESTART_WINDOW = 60.0
 
 
@@ -36,6 +36,7 @@ class _Running:
     job: Job
     process: subprocess.Popen[bytes]
     starts: list[float] = field(default_factory=list)
+    resting: bool = False
 
 
 class Supervisor:
@@ -57,7 +58,7 @@ class Supervisor:
     def watch(self, end: threading.Event, *, every: float = 0.5) -> None:
         """Restart what dies until `end` is set."""
         while not end.wait(every):
-            for running in self._running.values():
+            for running in list(self._running.values()):
                 if running.process.poll() is not None:
                     self._revive(running)
 
@@ -80,7 +81,11 @@ class Supervisor:
         now = time.monotonic()
         running.starts = [at for at in running.starts if now - at < RESTART_WINDOW]
         if len(running.starts) > MOST_RESTARTS:
+            if not running.resting:
+                logger.error("%s ends again and again; it rests for a while, its log says why", running.job.name)
+            running.resting = True
             return
+        running.resting = False
         logger.warning("%s ended with code %s; starting it again", running.job.name, running.process.returncode)
         running.starts.append(now)
         running.process = self._spawn(running.job)
