@@ -123,6 +123,12 @@ class InvalidDeploymentConfigName(CallerError):
     code = "InvalidDeploymentConfigNameException"
 
 
+class DeploymentConfigNameRequired(CallerError):
+    """A deployment configuration name is needed."""
+
+    code = "DeploymentConfigNameRequiredException"
+
+
 class InvalidMinimumHealthyHostValue(CallerError):
     """The minimum healthy hosts must be HOST_COUNT 0 or more, or FLEET_PERCENT 0 to 99."""
 
@@ -192,6 +198,36 @@ class InvalidInstanceName(CallerError):
     """An instance name must be 1 to 100 characters of A-Z a-z 0-9 + = , . @ _ - and not begin with i-."""
 
     code = "InvalidInstanceNameException"
+
+
+class InstanceNameRequired(CallerError):
+    """An instance name is needed."""
+
+    code = "InstanceNameRequiredException"
+
+
+class IamArnRequired(CallerError):
+    """Give the ARN of an IAM user or of an IAM session."""
+
+    code = "IamArnRequiredException"
+
+
+class MultipleIamArnsProvided(CallerError):
+    """Give the ARN of an IAM user or of an IAM session, not both."""
+
+    code = "MultipleIamArnsProvidedException"
+
+
+class InvalidIamUserArn(CallerError):
+    """The IAM user ARN must read arn:aws:iam::ACCOUNT:user/NAME."""
+
+    code = "InvalidIamUserArnException"
+
+
+class InvalidIamSessionArn(CallerError):
+    """The IAM session ARN must read arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION."""
+
+    code = "InvalidIamSessionArnException"
 
 
 class InstanceNameAlreadyRegistered(CallerError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from domain.deployments import Deployment, EventRecord, Overview, Progress, TargetRecord, TargetStatus
+from domain.lifecycle import TABLE, Event
 from domain.reports import EventStatus
 
 
@@ -13,12 +14,22 @@ def target_view(record: TargetRecord, deployment: Deployment) -> TargetRecord:
     """
     ended = deployment.status.final or record.status.final
     blank = EventRecord(status=EventStatus.SKIPPED if ended else EventStatus.PENDING)
-    events = deployment.phases[0].events if deployment.phases else ()
-    known = {event: record.events.get(event, blank) for event in events}
+    known = {event: record.events.get(event, blank) for event in events_of(deployment, record.index)}
     status = record.status
     if deployment.status.final and status is TargetStatus.PENDING:
         status = TargetStatus.SKIPPED
     return record.model_copy(update={"events": known, "status": status})
+
+
+def events_of(deployment: Deployment, index: int) -> tuple[Event, ...]:
+    """The events of the target at an index, over all phases that go to it, in order."""
+    mine = {
+        event
+        for phase in deployment.phases
+        if phase.first <= index < phase.first + phase.count
+        for event in phase.events
+    }
+    return tuple(row.event for row in TABLE if row.event in mine)
 
 
 def overview(deployment: Deployment, progress: Progress | None) -> Overview:
