@@ -45,7 +45,7 @@ WORLD = frozenset(
 """Clocks, chance, I/O, the environment and client libraries: what a pure module may not import."""
 
 PURE_EXCEPTIONS: Mapping[str, frozenset[str]] = {"workflows/canvas.py": frozenset({"celery"})}
-"""Signatures are values, so the one module that builds them may import Celery (docs/decisions/0002-canvas-is-pure.md)."""
+"""Signatures are values: the module that builds them may import Celery (docs/decisions/0002-canvas-is-pure.md)."""
 
 CLOCK_CALLS = frozenset({"now", "utcnow", "today"})
 """Methods of datetime and date that read the clock."""
