@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from domain.configs import PREDEFINED, DeploymentConfig
 from domain.deployments import CreateDeployment, Deployment
+from domain.errors import WorldError
 from domain.groups import Busy, DeploymentGroup, group_key
 from domain.moves import Admitted
 from domain.revisions import Revision
@@ -51,7 +54,8 @@ def _look_up(
 def _put_in_motion(world: World, admitted: Admitted) -> None:
     # A broker that is away does not undo the admission: the watch begins what nobody began.
     if not admitted.repeated and not admitted.queued:
-        world.dispatch.begin(admitted.deployment_id)
+        with suppress(WorldError):
+            world.dispatch.begin(admitted.deployment_id)
 
 
 def _register_revision(world: World, deployment: Deployment) -> None:

@@ -3,7 +3,9 @@ dispatches; each is harmless when repeated."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar
 
 from celery import Task, shared_task
@@ -13,37 +15,62 @@ from domain import reasons
 from domain.deployments import (
     Deployment,
     DeploymentErrorCode,
-    DeploymentStatus,
     ErrorInformation,
     Progress,
     TargetRecord,
 )
-from domain.fleet import Target
-from domain.groups import DeploymentGroup, LastDeployment, group_key
-from domain.moves import Change, LaneView, Move, Resend, Stale, Step
+from domain.errors import InvalidRevision
+from domain.fleet import Instance, Target
+from domain.groups import DeploymentGroup, group_key
+from domain.moves import Change, Changed, LaneView, Move, Resend, Stale, Step
 from domain.reports import HostReport
 from tasks import runtime
 from tasks.orders import write_report
 from tasks.runtime import World
-from workflows import admission, canvas, decide, names, targeting
+from workflows import admission, canvas, decide, group_memory, names, targeting
 
 T = TypeVar("T")
 
 PAGE = 200
 """Target records written in one round trip."""
-BEGIN_LEASE = 60.0
-"""Seconds in which a second `begin` of the same deployment leaves it to the first."""
+BEGIN_LEASE = 10.0
+"""Seconds in which a second `begin` of the same deployment leaves it to the first, which renews it at every page."""
+
+_beginning: set[str] = set()
+_beginning_lock = threading.Lock()
 
 
 @shared_task(name=names.BEGIN, acks_late=True, ignore_result=True)
 def begin(deployment_id: str) -> None:
     """Resolve the targets of a deployment, lay them out and open its first phase."""
     world = runtime.current()
-    deployment = world.store.deployment(deployment_id)
-    if deployment is None or deployment.status.final:
-        return
-    if not world.store.claim(f"begin:{deployment_id}", BEGIN_LEASE):
-        return
+    with _alone(world, deployment_id) as alone:
+        deployment = world.store.deployment(deployment_id) if alone else None
+        if deployment is not None and not deployment.status.final:
+            _begin(world, deployment)
+
+
+@contextmanager
+def _alone(world: World, deployment_id: str) -> Iterator[bool]:
+    """Whether no other `begin` is at work on the deployment: two that resolve its targets would mix what they found.
+
+    The lease is the process's, so its threads agree among themselves.
+    """
+    with _beginning_lock:
+        first = deployment_id not in _beginning
+        _beginning.add(deployment_id)
+    try:
+        yield first and _keep_lease(world, deployment_id)
+    finally:
+        if first:
+            _beginning.discard(deployment_id)
+
+
+def _keep_lease(world: World, deployment_id: str) -> bool:
+    return world.store.claim(f"begin:{deployment_id}", BEGIN_LEASE)
+
+
+def _begin(world: World, deployment: Deployment) -> None:
     if not deployment.phases:
         started = _start(world, deployment)
         if started is None:
@@ -54,37 +81,66 @@ def begin(deployment_id: str) -> None:
 
 def _start(world: World, deployment: Deployment) -> Deployment | None:
     """The deployment InProgress with its targets laid out; None where it ended instead."""
+    application = world.store.applications.get(deployment.application_name)
     group = world.store.groups.get(group_key(deployment.application_name, deployment.deployment_group_name))
-    targets = _targets(world, deployment, group) if group else ()
-    now = world.now()
-    for page in _pages([TargetRecord(target=target, index=index) for index, target in enumerate(targets)]):
-        world.store.lay_out(deployment.deployment_id, page)
-    changed = world.store.change(
-        deployment.deployment_id, lambda present: admission.start(present, len(targets), group=group, now=now)
-    )
-    if group:
-        _remember_attempt(world, deployment, group)
-    if changed is None:
+    chosen = targeting.choose(world.fleet.instances(), group) if group else ()
+    targets = _in_order(world, deployment, group, chosen) if group else ()
+    now, unfetchable = world.now(), _why_unfetchable(world, deployment)
+
+    def start(present: Deployment) -> Change | None:
+        if unfetchable is not None:
+            return admission.unfetchable(present, unfetchable, now=now)
+        return admission.start(
+            present, len(targets), group=group, now=now, matched=len(chosen), application=application is not None
+        )
+
+    if not _lay_out(world, deployment, targets):
         return None
-    if changed.deployment.status.final:
+    changed = _change_and_remember(world, deployment, start, group_memory.begun)
+    if changed is not None and changed.deployment.status.final:
         after_end(world, changed.freed)
         return None
-    return changed.deployment
+    return changed.deployment if changed else None
 
 
-def _targets(world: World, deployment: Deployment, group: DeploymentGroup) -> Sequence[Target]:
-    chosen = targeting.choose(world.fleet.instances(), group)
+def _why_unfetchable(world: World, deployment: Deployment) -> str | None:
+    try:
+        world.sources.source_of(deployment.revision, now=world.now())
+    except InvalidRevision as error:
+        return error.message
+    return None
+
+
+def _in_order(
+    world: World, deployment: Deployment, group: DeploymentGroup, chosen: Sequence[Instance]
+) -> Sequence[Target]:
     records = world.store.host_records(group.deployment_group_id, [instance.instance_id for instance in chosen])
     return targeting.in_pick_order(chosen, records, group, deployment)
 
 
-def _remember_attempt(world: World, deployment: Deployment, group: DeploymentGroup) -> None:
-    attempted = LastDeployment(
-        deployment_id=deployment.deployment_id,
-        status=DeploymentStatus.IN_PROGRESS,
-        create_time=deployment.create_time,
-    )
-    world.store.groups.change(group.key, lambda g: g.model_copy(update={"last_attempted_deployment": attempted}))
+def _lay_out(world: World, deployment: Deployment, targets: Sequence[Target]) -> bool:
+    """Whether the targets were written, with no other `begin` taking over on the way."""
+    for page in _pages([TargetRecord(target=target, index=index) for index, target in enumerate(targets)]):
+        if not _keep_lease(world, deployment.deployment_id):
+            return False
+        world.store.lay_out(deployment.deployment_id, page)
+    return True
+
+
+def _change_and_remember(
+    world: World,
+    deployment: Deployment,
+    edit: Callable[[Deployment], Change | None],
+    memory: Callable[[DeploymentGroup, Deployment], DeploymentGroup],
+) -> Changed | None:
+    """Write a change of a deployment, and before it what the group remembers of that: a crash between the two repeats
+    this and loses nothing."""
+    ahead = edit(deployment)
+    if ahead is None:
+        return None
+    key = group_key(deployment.application_name, deployment.deployment_group_name)
+    world.store.groups.change(key, lambda group: memory(group, ahead.deployment))
+    return world.store.change(deployment.deployment_id, edit)
 
 
 def open_phase(world: World, deployment: Deployment) -> None:
@@ -170,17 +226,24 @@ def settle_now(world: World, deployment: Deployment) -> None:
     progress = world.store.progress(deployment.deployment_id, deployment.phase)
     first = world.store.targets(deployment.deployment_id, first=0, count=PAGE)
     now = world.now()
+    stopping = _stop_in_time(world, deployment)
 
     def verdict(present: Deployment) -> Change | None:
-        return decide.settle(present, progress or Progress(), now=now, sample=first)
+        # A stop that comes from here on is too late: the group is told of the verdict before it is written.
+        as_decided = present.model_copy(update={"stopping": stopping})
+        return decide.settle(as_decided, progress or Progress(), now=now, sample=first)
 
-    verdict_now = verdict(deployment)
-    if verdict_now is None:
-        return
-    _tell_group(world, verdict_now.deployment)
-    changed = world.store.change(deployment.deployment_id, verdict)
+    changed = _change_and_remember(world, deployment, verdict, group_memory.ended)
     if changed is not None:
         after_end(world, changed.freed)
+
+
+def _stop_in_time(world: World, deployment: Deployment) -> ErrorInformation | None:
+    """Why the deployment is to end early, unless its group was told of its success before that was asked for."""
+    if deployment.stopping is None:
+        return None
+    group = world.store.groups.get(group_key(deployment.application_name, deployment.deployment_group_name))
+    return None if group and group_memory.knows_success(group, deployment) else deployment.stopping
 
 
 def after_end(world: World, freed: str | None) -> None:
@@ -188,22 +251,6 @@ def after_end(world: World, freed: str | None) -> None:
     world.dispatch.announce()
     if freed is not None:
         world.dispatch.begin(freed)
-
-
-def _tell_group(world: World, ended: Deployment) -> None:
-    """The group's last deployments and, on success, its revision. Written before the deployment ends, so that a crash
-    between the two repeats this and loses nothing."""
-    summary = LastDeployment(
-        deployment_id=ended.deployment_id,
-        status=ended.status,
-        create_time=ended.create_time,
-        end_time=ended.complete_time,
-    )
-    update: dict[str, object] = {"last_attempted_deployment": summary}
-    if ended.status is DeploymentStatus.SUCCEEDED:
-        update |= {"last_successful_deployment": summary, "target_revision": ended.revision}
-    key = group_key(ended.application_name, ended.deployment_group_name)
-    world.store.groups.change(key, lambda group: group.model_copy(update=update))
 
 
 def stop(world: World, deployment_id: str, *, now: bool = False) -> Deployment:

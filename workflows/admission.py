@@ -181,7 +181,16 @@ def start(
         return _refused(deployment, DeploymentErrorCode.DEPLOYMENT_GROUP_MISSING, reasons.GROUP_MISSING, now)
     if total == 0 and (matched == 0 or not deployment.update_outdated_instances_only):
         return _refused(deployment, DeploymentErrorCode.NO_INSTANCES, reasons.NO_INSTANCES, now)
-    return _lay_out(deployment.model_copy(update={"previous_revision": group.target_revision}), total, now)
+    last = group.last_successful_deployment
+    before = {"previous_revision": group.target_revision, "previous_success": last.deployment_id if last else None}
+    return _lay_out(deployment.model_copy(update=before), total, now)
+
+
+def unfetchable(deployment: Deployment, why: str, *, now: Instant) -> Change | None:
+    """A created deployment ended, because no host can fetch its revision; None if it has started already."""
+    if deployment.status not in {DeploymentStatus.CREATED, DeploymentStatus.QUEUED}:
+        return None
+    return _refused(deployment, DeploymentErrorCode.INVALID_REVISION, why, now)
 
 
 def _lay_out(deployment: Deployment, total: int, now: Instant) -> Change:
