@@ -37,6 +37,13 @@ ORDER_UNKNOWN = (
     "The agent does not know this attempt: its records were removed while the deployment ran. "
     "Deploy again to this host."
 )
+ORDER_UNREADABLE = (
+    "The agent cannot read the message of this event: it is damaged, or of another version of Slipway. "
+    "Run the same version on the host as in the control plane and deploy again."
+)
+JOURNAL_FAILS = "The event was not begun, for the agent cannot write down that it begins: {error}"
+RECORDS_FAIL = "The event was carried out, but the agent cannot keep its records of the deployment: {error}"
+AGENT_BROKEN = "The agent met an internal error, its log has the details: {error}"
 AGENT_ISSUE = (
     "No agent of the instances that were tried took up its work. Check that the agents run and reach the broker; "
     "`slipway doctor` shows when each was last seen."

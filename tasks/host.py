@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 from celery import Celery, Task
 from celery.exceptions import Ignore
+from pydantic import ValidationError
 
 from domain.lifecycle import TABLE, Event, Runner
 from domain.reports import HostReport
 from tasks.host_world import HostWorld
-from tasks.perform import Duplicate, carry_out
+from tasks.perform import Duplicate, carry_out, unreadable
 from workflows import names
 from workflows.canvas import wire
+
+logger = logging.getLogger(__name__)
 
 
 class Reported:
@@ -38,10 +42,22 @@ def register(app: Celery, world: HostWorld) -> None:
             _register(app, world, row.event)
 
 
+def _read(world: HostWorld, event: Event, raw: object) -> HostReport:
+    """The report in a message. One that is none is told to control, which ends the host's chain; raises Ignore then."""
+    try:
+        return HostReport.model_validate(raw)
+    except ValidationError as error:
+        logger.error("a message of %s is no report: %s", event, error.errors(include_input=False, include_url=False))
+        told = unreadable(event, world.now(), raw)
+        if told is not None:
+            world.tell(told)
+        raise Ignore("no report") from None
+
+
 def _register(app: Celery, world: HostWorld, event: Event) -> Task[Any, Any]:
-    def run_event(report: dict[str, Any]) -> Reported:
+    def run_event(report: object = None) -> Reported:
         try:
-            return Reported(carry_out(world, event, HostReport.model_validate(report)))
+            return Reported(carry_out(world, event, _read(world, event, report)))
         except Duplicate as duplicate:
             raise Ignore(str(duplicate)) from duplicate
 

@@ -5,6 +5,7 @@ Knows nothing of Celery: the agent's tasks and `slipway local` both call `carry_
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from functools import lru_cache
@@ -26,9 +27,16 @@ from domain.reports import (
     LogLines,
     Outcome,
 )
-from tasks.host_world import HostWorld
+from tasks.host_world import HostWorld, OpenAttempt
 from workflows import host_events
 from workflows.appspec import choose_appspec_name, parse_appspec
+
+logger = logging.getLogger(__name__)
+
+KEEP_JOURNALS = 7 * 86_400
+"""Seconds for which the journals of attempts are kept."""
+LONGEST_MESSAGE = 8192
+"""Characters of a diagnostic's message."""
 
 
 class Duplicate(SlipwayError):
@@ -38,27 +46,59 @@ class Duplicate(SlipwayError):
 def carry_out(world: HostWorld, event: Event, report: HostReport) -> HostReport:
     """The report with the outcome of one event: run now, replayed from the journal, or skipped.
 
-    Raises Duplicate where the event is running at this moment.
+    Whatever goes wrong on this host is an outcome: an error that left here would leave the lane without an answer.
+    Raises only Duplicate, where the event is running at this moment.
     """
-    attempt = world.journal.open(report.order)
-    if attempt is None:
-        return report.plus(_failed(event, world.now(), HostError(reasons.ORDER_UNKNOWN)))
-    order = attempt.order
-    begun_at = world.now()
-    standing = world.journal.begin(attempt, event, at=begun_at)
+    began = world.now()
+    try:
+        attempt = world.journal.open(report.order)
+        standing = world.journal.begin(attempt, event, at=began) if attempt else None
+    except Exception as error:
+        logger.exception("%s was not begun: the journal of attempt %r fails", event, report.order.attempt)
+        return _unknown(world, event, report, HostError(reasons.JOURNAL_FAILS.format(error=words_of(error))))
+    if attempt is None or standing is None:
+        return _unknown(world, event, report, HostError(reasons.ORDER_UNKNOWN))
     if standing is False:
         raise Duplicate
     brief = report.model_copy(update={"order": report.order.brief()})
     if isinstance(standing, Outcome):
         return brief.plus(standing)
-    outcome = _skipped(event) if _halted(world, report) else _run(world, event, order, begun_at)
-    outcome = outcome.model_copy(update={"forgiven": host_events.forgiven(outcome, order)})
-    outcome = _with_disk(world, order, outcome)
-    _remember(world, order, brief.plus(outcome))
-    world.journal.end(attempt, outcome)
+    outcome = _skipped(event) if _halted(world, report) else _run(world, event, attempt.order, began)
+    outcome = _concluded(world, attempt.order, brief, outcome)
+    _keep(world, attempt, outcome)
     if outcome.status is not EventStatus.SKIPPED:
-        world.tell(_finished(order, outcome))
+        world.tell(_finished(attempt.order, outcome))
     return brief.plus(outcome)
+
+
+def _unknown(world: HostWorld, event: Event, report: HostReport, error: HostError) -> HostReport:
+    """The report where the journal cannot vouch that the event did not run before: it does not run."""
+    if report.halted:
+        return report.plus(_skipped(event))
+    outcome = _failed(event, world.now(), error)
+    world.tell(_finished(report.order, outcome))
+    return report.plus(outcome)
+
+
+def _concluded(world: HostWorld, order: HostOrder, before: HostReport, outcome: Outcome) -> Outcome:
+    """The outcome as it is told: forgiven or not, with what is on the disk, and failed if success cannot be kept."""
+    outcome = _with_disk(world, order, outcome)
+    outcome = outcome.model_copy(update={"forgiven": host_events.forgiven(outcome, order)})
+    try:
+        _remember(world, order, before.plus(outcome))
+    except Exception as error:
+        logger.exception("the records of deployment %s cannot be kept", order.deployment_id)
+        broken = HostError(reasons.RECORDS_FAIL.format(error=words_of(error)))
+        return _failed(outcome.event, outcome.start_time or world.now(), broken, world.now())
+    return outcome
+
+
+def _keep(world: HostWorld, attempt: OpenAttempt, outcome: Outcome) -> None:
+    try:
+        world.journal.end(attempt, outcome)
+    except Exception:
+        # What happened is told all the same; a restart of the agent would take the event for cut short.
+        logger.exception("the end of %s is not in the journal of attempt %s", outcome.event, attempt.order.attempt)
 
 
 def _halted(world: HostWorld, report: HostReport) -> bool:
@@ -70,6 +110,10 @@ def _run(world: HostWorld, event: Event, order: HostOrder, begun_at: float) -> O
         problem = _WORK.get(event, _scripts)(world, event, order)
     except (SlipwayError, OSError) as error:
         return _failed(event, begun_at, error, world.now())
+    except Exception as error:
+        logger.exception("%s of deployment %s met an internal error", event, order.deployment_id)
+        broken = HostError(reasons.AGENT_BROKEN.format(error=words_of(error)))
+        return _failed(event, begun_at, broken, world.now())
     return Outcome(
         event=event,
         status=EventStatus.FAILED if problem else EventStatus.SUCCEEDED,
@@ -88,6 +132,7 @@ def _download(world: HostWorld, event: Event, order: HostOrder) -> Diagnostics |
     records.deployment(group, order.deployment_id).mkdir(parents=True, exist_ok=True)
     spare = [name for name in (order.deployment_id, records.last_successful(group)) if name]
     world.prune(records.group(group), spare)
+    world.journal.forget(before=world.now() - KEEP_JOURNALS)
     world.fetch(order.source, archive)
     records.mark_most_recent(group, order.deployment_id)
     return None
@@ -163,17 +208,26 @@ def _remember(world: HostWorld, order: HostOrder, report: HostReport) -> None:
         world.commit(world.records.instructions(group))
 
 
-def _with_disk(world: HostWorld, order: HostOrder, outcome: Outcome) -> Outcome:
-    """The outcome; if an event after Install failed, with what that leaves on the disk."""
-    if outcome.diagnostics is None or not host_events.follows_install(outcome.event):
+def _with_disk(world: HostWorld, order: HostOrder, outcome: Outcome, *, cut_off: bool = False) -> Outcome:
+    """The outcome; if an event after Install failed, or Install was cut off, with what that leaves on the disk."""
+    matters = host_events.follows_install(outcome.event) or (cut_off and outcome.event is Event.INSTALL)
+    if outcome.diagnostics is None or not matters:
         return outcome
-    group = order.deployment_group_id
-    state = world.on_disk(world.records.instructions(group)).splitlines()[0]
-    state = state.replace(str(world.records.archive(group, order.deployment_id)), order.deployment_id)
-    last = world.records.last_successful(group) or "none yet"
     why = outcome.diagnostics.message.removesuffix(".")
-    message = f"{why}. On disk: {state} Last successful deployment on this host: {last}."
+    message = f"{why}. On disk: {_on_disk(world, order)}"
     return outcome.model_copy(update={"diagnostics": outcome.diagnostics.model_copy(update={"message": message})})
+
+
+def _on_disk(world: HostWorld, order: HostOrder) -> str:
+    group = order.deployment_group_id
+    try:
+        state = world.on_disk(world.records.instructions(group)).partition("\n")[0]
+        state = state.replace(str(world.records.archive(group, order.deployment_id)), order.deployment_id)
+        last = world.records.last_successful(group) or "none yet"
+    except Exception as error:
+        logger.exception("what is on the disk for group %s cannot be told", group)
+        return f"unknown, for the records cannot be read: {words_of(error)}"
+    return f"{state} Last successful deployment on this host: {last}."
 
 
 def _tell_start(world: HostWorld, event: Event, order: HostOrder) -> None:
@@ -228,7 +282,27 @@ def _failed(event: Event, begun_at: float, error: Exception, ended_at: float | N
         status=EventStatus.FAILED,
         start_time=begun_at,
         end_time=ended_at or begun_at,
-        diagnostics=Diagnostics(error_code=ErrorCode(code), message=str(error)),
+        diagnostics=Diagnostics(error_code=ErrorCode(code), message=words_of(error)),
+    )
+
+
+def words_of(error: Exception) -> str:
+    """An error's words as every store and broker takes them: names of files may be no Unicode, and of any number."""
+    text = str(error) if isinstance(error, SlipwayError | OSError) else f"{type(error).__name__}: {error}"
+    text = text.encode("utf-8", "backslashreplace").decode()
+    return text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]} …"
+
+
+def unreadable(event: Event, now: float, raw: object) -> EventFinished | None:
+    """What is told of a message that is no report, as far as it says whose it is; None where it does not."""
+    order = raw.get("order") if isinstance(raw, dict) else None
+    ids = [order.get(name) for name in ("deploymentId", "targetId", "attempt")] if isinstance(order, dict) else []
+    if not ids or not all(isinstance(each, str) for each in ids):
+        return None
+    outcome = _failed(event, now, HostError(reasons.ORDER_UNREADABLE))
+    deployment_id, target_id, attempt = map(str, ids)
+    return EventFinished(
+        deployment_id=deployment_id, target_id=target_id, attempt=attempt, outcome=outcome, interrupted=True
     )
 
 
@@ -237,19 +311,21 @@ def report_interrupted(world: HostWorld) -> int:
 
     An attempt between two events is told of as well: its next message may have been lost with the process.
     """
-    told = 0
-    for attempt in world.journal.unfinished():
-        if attempt.running is not None:
-            begun_at = attempt.begun_at or world.now()
-            outcome = _failed(attempt.running, begun_at, HostError(reasons.AGENT_RESTARTED), world.now())
-            outcome = _with_disk(world, attempt.order, outcome)
-            world.journal.end(attempt, outcome)
-            world.tell(_finished(attempt.order, outcome, interrupted=True))
-            told += 1
-        elif attempt.outcomes:
-            *_, last = attempt.outcomes.values()
-            world.tell(_finished(attempt.order, last))
-    return told
+    return sum(_report_interrupted(world, attempt) for attempt in world.journal.unfinished())
+
+
+def _report_interrupted(world: HostWorld, attempt: OpenAttempt) -> bool:
+    if attempt.running is not None:
+        begun_at = attempt.begun_at or world.now()
+        outcome = _failed(attempt.running, begun_at, HostError(reasons.AGENT_RESTARTED), world.now())
+        outcome = _with_disk(world, attempt.order, outcome, cut_off=True)
+        _keep(world, attempt, outcome)
+        world.tell(_finished(attempt.order, outcome, interrupted=True))
+        return True
+    if attempt.outcomes:
+        *_, last = attempt.outcomes.values()
+        world.tell(_finished(attempt.order, last))
+    return False
 
 
 _WORK: dict[Event, Callable[[HostWorld, Event, HostOrder], Diagnostics | None]] = {

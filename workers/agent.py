@@ -15,7 +15,7 @@ from config.settings import Settings
 from domain.reports import AgentHello
 from tasks.host import register
 from tasks.host_world import HostWorld
-from tasks.perform import report_interrupted
+from tasks.perform import KEEP_JOURNALS, report_interrupted
 from workers.app import make_app
 from workers.broker import connection
 from workers.host import make_host_world
@@ -23,9 +23,6 @@ from workers.reporter import Pulse, Reporter
 from workflows import names
 
 logger = logging.getLogger(__name__)
-
-KEEP_JOURNALS = 7 * 86_400
-"""Seconds for which the journals of attempts are kept."""
 
 
 def run_agent(settings: Settings, *, host: str) -> int:
@@ -74,7 +71,7 @@ def _beside(world: HostWorld, reporter: Reporter, pulse: Pulse) -> None:
     def start(**_: object) -> None:
         reporter.start()
         pulse.start()
-        world.journal.forget(before=time.time() - KEEP_JOURNALS)
+        world.journal.forget(before=world.now() - KEEP_JOURNALS)
         interrupted = report_interrupted(world)
         if interrupted:
             logger.warning("%d events were cut short when this agent last ended; reported as failed", interrupted)

@@ -8,8 +8,10 @@ import json
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from adapters.host.layout import safe_name
 from domain.lifecycle import Event
@@ -60,15 +62,18 @@ class Attempts:
                 return attempt.outcomes[event]
             if attempt.running is not None:
                 return False
-            attempt.running, attempt.begun_at = event, at
             self._append(attempt, {"begun": event, "at": at})
+            attempt.running, attempt.begun_at = event, at
             return True
 
     def end(self, attempt: Attempt, outcome: Outcome) -> None:
-        """Record how an event ended; the attempt is closed with its final event, or a failure that is not forgiven."""
+        """Record how an event ended; the attempt is closed with its final event, and from then on only on disk."""
         with self._lock:
-            self._append(attempt, {"ended": outcome.model_dump(mode="json", exclude_defaults=True)})
+            # What cannot be written is true all the same, for as long as this process lives.
             _apply_end(attempt, outcome)
+            self._append(attempt, {"ended": outcome.model_dump(mode="json", exclude_defaults=True)})
+            if attempt.closed:
+                self._known.pop(attempt.order.attempt, None)
 
     def unfinished(self) -> Iterator[Attempt]:
         """Attempts on disk that are not closed, as a starting agent finds them."""
@@ -102,22 +107,30 @@ class Attempts:
 
     def _load(self, path: Path) -> Attempt | None:
         try:
-            whole, _, half_written = path.read_text().rpartition("\n")
+            whole, _, half_written = path.read_bytes().rpartition(b"\n")
         except FileNotFoundError:
             return None
         if half_written:
-            os.truncate(path, len(whole.encode()) + 1 if whole else 0)
+            os.truncate(path, len(whole) + 1 if whole else 0)
         attempt: Attempt | None = None
-        for line in map(json.loads, filter(None, whole.split("\n"))):
-            if "order" in line:
-                order = HostOrder.model_validate(line["order"])
-                attempt = attempt or Attempt(order=order, path=path)
-                attempt.order = order
-            elif attempt and "begun" in line:
-                attempt.running, attempt.begun_at = Event(line["begun"]), line["at"]
-            elif attempt and "ended" in line:
-                _apply_end(attempt, Outcome.model_validate(line["ended"]))
+        for line in filter(None, whole.split(b"\n")):
+            # What a failing disk made of a line is worth less than the rest of the journal.
+            with suppress(ValueError, KeyError, TypeError):
+                attempt = _read_on(attempt, path, json.loads(line))
         return attempt
+
+
+def _read_on(attempt: Attempt | None, path: Path, line: dict[str, Any]) -> Attempt | None:
+    """The attempt after one more line of its journal."""
+    if "order" in line:
+        order = HostOrder.model_validate(line["order"])
+        attempt = attempt or Attempt(order=order, path=path)
+        attempt.order = order
+    elif attempt and "begun" in line:
+        attempt.running, attempt.begun_at = Event(line["begun"]), float(line["at"])
+    elif attempt and "ended" in line:
+        _apply_end(attempt, Outcome.model_validate(line["ended"]))
+    return attempt
 
 
 def _apply_end(attempt: Attempt, outcome: Outcome) -> None:
