@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-Instant = Annotated[float, Field(description="Seconds since the epoch, UTC.")]
+Instant = Annotated[float, Field(allow_inf_nan=False, description="Seconds since the epoch, UTC.")]
 """A moment: seconds since the epoch, UTC, fractions allowed."""
 
 

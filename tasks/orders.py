@@ -19,8 +19,12 @@ def write_report(
     lane: int,
     step: int,
     outcomes: Sequence[Outcome] = (),
+    link: bool = True,
 ) -> HostReport:
-    """The report that the first (or next) event of the target's chain gets, with an order that holds a fresh link."""
+    """The report that the first (or next) event of the target's chain gets, with an order that holds a fresh link.
+
+    Without `link` it is for the lane alone, which fetches nothing. Raises InvalidRevision where there is no link.
+    """
     events = deployment.phases[phase].events
     order = HostOrder(
         deployment_id=deployment.deployment_id,
@@ -31,7 +35,7 @@ def write_report(
         application_name=deployment.application_name,
         deployment_group_name=deployment.deployment_group_name,
         deployment_group_id=deployment.deployment_group_id,
-        source=world.sources.source_of(deployment.revision, now=world.now()),
+        source=world.sources.source_of(deployment.revision, now=world.now()) if link else None,
         appspec_filename=deployment.appspec_filename,
         file_exists_behavior=deployment.file_exists_behavior,
         ignore_application_stop_failures=deployment.ignore_application_stop_failures,

@@ -5,7 +5,10 @@ It owns nothing; any number may run, one at a time does the looking.
 
 from __future__ import annotations
 
+import logging
+
 from domain.deployments import Deployment, DeploymentStatus, Lane, TargetRecord
+from domain.errors import InvalidRevision, WorldError
 from domain.fleet import AgentSeen
 from domain.moves import Due
 from domain.reports import HostReport, Outcome
@@ -15,6 +18,8 @@ from tasks.rollout import expire
 from tasks.runtime import World
 from workflows import timeouts
 from workflows.timeouts import Continue, Nudge, Reap, StartLane, Wait
+
+logger = logging.getLogger(__name__)
 
 LEASE = 15.0
 """Seconds after which another watch takes over from one that died."""
@@ -26,11 +31,22 @@ def look_at_lanes(world: World, *, listening_since: float) -> int:
     looked = 0
     while due := world.store.due(world.now(), limit=PAGE):
         for lane in due:
-            _look(world, lane, listening_since)
+            _look_safely(world, lane, listening_since)
         looked += len(due)
         if len(due) < PAGE:
             break
     return looked
+
+
+def _look_safely(world: World, due: Due, listening_since: float) -> None:
+    try:
+        _look(world, due, listening_since)
+    except WorldError:
+        raise
+    except Exception:
+        # One lane that meets a bug must not keep the watch from all others.
+        logger.exception("lane %d of deployment %s cannot be looked at", due.lane, due.deployment_id)
+        world.store.postpone(due, world.now() + world.limits.look_seconds)
 
 
 def _look(world: World, due: Due, listening_since: float) -> None:
@@ -85,12 +101,23 @@ def _act(
             world.dispatch.continue_lane(deployment, due.phase, lane, None)
         case Nudge(until=until) if record:
             world.store.postpone(due, until)
-            report = _report(world, deployment, due, lane, record)
-            world.dispatch.run_host(deployment, due.phase, lane, report, record.target.queue)
+            _nudge(world, deployment, due, lane, record, now)
         case Continue(outcomes=outcomes) | Reap(outcomes=outcomes) if record:
             world.store.postpone(due, now + world.limits.nudge_seconds)
             report = _report(world, deployment, due, lane, record, outcomes)
             world.dispatch.continue_lane(deployment, due.phase, lane, report)
+
+
+def _nudge(world: World, deployment: Deployment, due: Due, lane: Lane, record: TargetRecord, now: float) -> None:
+    try:
+        report = _report(world, deployment, due, lane, record)
+    except InvalidRevision as error:
+        outcomes = timeouts.unfetchable(deployment.phases[due.phase].events, record, error.message, now=now)
+        world.dispatch.continue_lane(
+            deployment, due.phase, lane, _report(world, deployment, due, lane, record, outcomes)
+        )
+    else:
+        world.dispatch.run_host(deployment, due.phase, lane, report, record.target.queue)
 
 
 def _report(
@@ -114,6 +141,7 @@ def _report(
         lane=lane.number,
         step=lane.step,
         outcomes=known if outcomes is None else outcomes,
+        link=outcomes is None,
     )
 
 
@@ -123,8 +151,17 @@ def look_at_deployments(world: World) -> None:
     while ids := world.store.active(after=after, limit=PAGE):
         for deployment in world.store.deployments(ids):
             if deployment is not None:
-                _look_at_deployment(world, deployment)
+                _look_at_deployment_safely(world, deployment)
         after = ids[-1]
+
+
+def _look_at_deployment_safely(world: World, deployment: Deployment) -> None:
+    try:
+        _look_at_deployment(world, deployment)
+    except WorldError:
+        raise
+    except Exception:
+        logger.exception("deployment %s cannot be looked at", deployment.deployment_id)
 
 
 def _look_at_deployment(world: World, deployment: Deployment) -> None:

@@ -9,7 +9,8 @@ from celery import signals
 from config.queues import reports_queue
 from config.settings import Settings
 from tasks import announce, rollout, runtime
-from tasks.recording import record
+from tasks.recording import record, say_listening
+from tasks.runtime import World
 from workers.app import make_app
 from workers.broker import connection
 from workers.recorder import Recorder
@@ -31,7 +32,7 @@ def run_control(settings: Settings, *, name: str | None = None) -> int:
         connection(settings, "control"),
         reports_queue(),
         lambda messages: record(world, messages),
-        idle=lambda: announce.tell_outbox(world),
+        idle=lambda: _between(world),
     )
     _beside(recorder)
     worker = app.Worker(
@@ -46,6 +47,12 @@ def run_control(settings: Settings, *, name: str | None = None) -> int:
     )
     worker.start()
     return int(worker.exitcode or 0)
+
+
+def _between(world: World) -> None:
+    """What a recorder does between batches."""
+    say_listening(world)
+    announce.tell_outbox(world)
 
 
 def _beside(recorder: Recorder) -> None:

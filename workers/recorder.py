@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import socket
 import threading
@@ -71,6 +72,7 @@ class Recorder:
             prefetch_count=MOST,
             accept=["json"],
             callbacks=[lambda body, message: batch.append((body, message))],
+            on_decode_error=_drop,
         ):
             while not self._end.is_set():
                 self._gather(batch)
@@ -97,9 +99,19 @@ class Recorder:
         batch.clear()
 
 
+def _drop(message: Message, error: Exception) -> None:
+    # Left in the queue it would come again and again, and nothing behind it would ever be read.
+    logger.error("a message on the reports queue cannot be read: %s", type(error).__name__)
+    message.ack()
+
+
 def _read(body: object) -> AgentReports | None:
     try:
+        # Half a surrogate pair is no text that a store takes.
+        json.dumps(body, ensure_ascii=False).encode()
         return AgentReports.model_validate(body)
     except ValidationError as error:
         logger.error("a message on the reports queue is not a report: %s", error.errors(include_input=False))
-        return None
+    except (ValueError, TypeError, RecursionError) as error:
+        logger.error("a message on the reports queue is not a report: %s", type(error).__name__)
+    return None

@@ -6,6 +6,7 @@ import logging
 import threading
 
 from domain.errors import WorldError
+from tasks.recording import nobody_listens
 from tasks.runtime import World
 from tasks.watch import round_of_watch
 
@@ -23,10 +24,14 @@ def run_watch(world: World, end: threading.Event) -> None:
     number = 0
     while not end.is_set():
         try:
+            if nobody_listens(world):
+                # Silence that nobody listened to says nothing of the agents.
+                listening_since = world.now()
             round_of_watch(world, listening_since=listening_since, deployments_too=number % DEPLOYMENTS_EVERY == 0)
             number += 1
         except WorldError as error:
-            # Nobody heard the agents in the meantime, so their silence so far says nothing.
             listening_since = world.now()
             logger.warning("the watch cannot look just now: %s", error)
+        except Exception:
+            logger.exception("the watch met an internal error; it looks again")
         end.wait(EVERY)

@@ -209,6 +209,13 @@ def _judge_waiting(event: Event, lane: Lane, before: tuple[Outcome, ...], look: 
     return Nudge(min(deadline, now + 2 * limits.nudge_seconds))
 
 
+def unfetchable(events: Sequence[Event], record: TargetRecord, why: str, *, now: Instant) -> tuple[Outcome, ...]:
+    """The outcomes of a host whose chain cannot be sent again, because there is no way to its revision any more."""
+    known = _known(events, record)
+    left = [event for event in events if event not in known]
+    return (*known.values(), *(_lost(event, None, now, ErrorCode.UNKNOWN_ERROR, why) for event in left[:1]))
+
+
 def _lost(event: Event, started: Instant | None, now: Instant, code: ErrorCode, text: str) -> Outcome:
     return Outcome(
         event=event,
