@@ -192,6 +192,8 @@ class Deployment(Value):
     minimum_healthy_hosts: MinimumHealthyHosts
     revision: RevisionLocation
     previous_revision: RevisionLocation | None = None
+    previous_success: str | None = None
+    """The deployment that brought the group its previous revision last."""
     status: DeploymentStatus = DeploymentStatus.CREATED
     error_information: ErrorInformation | None = None
     create_time: Instant

@@ -116,7 +116,8 @@ def remembered(known: HostRecord, deployment: Deployment, status: TargetStatus) 
     """What the group remembers of a host once its attempt is over.
 
     A host that fails while it has the group's revision loses it if the deployment succeeds as a whole. Which of the two
-    came about shows once the group's revision is another: then a host that fails again has no known revision.
+    came about shows at the next failure: if that very deployment was the group's last success, or the group's revision
+    is another by then, the host has no known revision.
     """
     if status is TargetStatus.SUCCEEDED:
         return HostRecord(
@@ -127,13 +128,13 @@ def remembered(known: HostRecord, deployment: Deployment, status: TargetStatus) 
     if status is TargetStatus.SKIPPED:
         return known
     before = deployment.previous_revision
-    had_current = before is not None and known.revision == before.identity
-    lost_before = known.lost_by is not None and not had_current
+    has_current = before is not None and known.revision == before.identity
+    lost_before = known.lost_by is not None and (not has_current or known.lost_by == deployment.previous_success)
     return HostRecord(
         health=InstanceHealth.UNHEALTHY,
         revision=None if lost_before else known.revision,
         deployment_id=deployment.deployment_id,
-        lost_by=deployment.deployment_id if had_current else None,
+        lost_by=deployment.deployment_id if has_current and not lost_before else None,
     )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain.deployments import Deployment, TargetStatus
 from domain.fleet import HostRecord, Instance, InstanceHealth, RevisionHealth, TargetKind
 from domain.groups import DeploymentGroup, LastDeployment
-from tests.unit.workflows.engine_values import a_deployment, a_group, a_revision
+from tests.unit.workflows.engine_values import NOW, a_deployment, a_group, a_revision
+from workflows.admission import start
 from workflows.decide import remembered
 from workflows.targeting import in_pick_order, revision_health
 
@@ -60,11 +61,12 @@ class Engine:
     records: dict[str, HostRecord] = field(default_factory=lambda: dict.fromkeys(HOSTS, HostRecord()))
 
     def deploy(self, number: int, each: Round) -> Deployment:
-        target = self.group.target_revision
+        target, last = self.group.target_revision, self.group.last_successful_deployment
         deployment = a_deployment(
             deployment_id=f"d-{number}",
             revision=target if each.again and target else a_revision(f"v{number}"),
             previous_revision=target,
+            previous_success=last.deployment_id if last else None,
         )
         for host, status in zip(HOSTS, each.hosts, strict=True):
             self.records[host] = remembered(self.records[host], deployment, status)
@@ -75,7 +77,15 @@ class Engine:
         return deployment
 
 
+LOST_AND_FAILED_AGAIN = [
+    Round((OK, OK, OK, OK), whole=True, again=False),
+    Round((OK, OK, OK, BAD), whole=True, again=True),
+    Round((OK, OK, OK, BAD), whole=False, again=False),
+]
+
+
 @given(st.lists(rounds, max_size=6))
+@example(LOST_AND_FAILED_AGAIN)
 def test_health_is_carried_over_as_documented(story: list[Round]) -> None:
     engine, documented = Engine(), {host: Documented() for host in HOSTS}
     for number, each in enumerate(story):
@@ -86,6 +96,15 @@ def test_health_is_carried_over_as_documented(story: list[Round]) -> None:
         for host, record in engine.records.items():
             assert record.health is documented[host].health
             assert revision_health(record, engine.group) is documented[host].revision
+
+
+def test_a_deployment_that_starts_knows_what_the_group_had() -> None:
+    engine = Engine()
+    deployment = engine.deploy(0, LOST_AND_FAILED_AGAIN[0])
+    created = a_deployment(deployment_id="d-1", status="Created", start_time=None, phases=())
+    change = start(created, 4, group=engine.group, now=NOW)
+    assert change is not None
+    assert (change.deployment.previous_revision, change.deployment.previous_success) == (deployment.revision, "d-0")
 
 
 RANK = {UNKNOWN: 1, OLD: 2, CURRENT: 3}
