@@ -77,6 +77,9 @@ def celery_config(settings: Settings, role: Role) -> dict[str, Any]:
         "worker_send_task_events": True,
         "worker_prefetch_multiplier": 1 if role != "control" else 4,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
+        # After a reconnect to RabbitMQ Celery would raise the prefetch count again from the pool's threads, which read
+        # answers on the connection that the main thread reads: frames are torn, and the threads wait for ever.
+        "worker_enable_prefetch_count_reduction": False,
         "worker_hijack_root_logger": False,
         "worker_enable_remote_control": role == "agent",
         "event_queue_expires": 60.0,
