@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import uuid
 
+from benchmarks.rig import wait_until
 from domain.applications import Application
+from domain.configs import HALF_AT_A_TIME
 from domain.deployments import CreateDeployment, Deployment
 from domain.fleet import Instance, TargetKind
 from domain.groups import DeploymentGroup, TagFilter
@@ -51,9 +53,15 @@ def forget_hosts(world: World, group: str, hosts: int) -> None:
         world.store.instances.remove(f"{group}-{number:05}")
 
 
-def deploy(world: World, group: str, revision: RevisionLocation = NOWHERE) -> str:
-    """Start a deployment; its id."""
-    request = CreateDeployment(application_name=APPLICATION, deployment_group_name=group, revision=revision)
+def deploy(world: World, group: str, revision: RevisionLocation = NOWHERE, *, config: str | None = None) -> str:
+    """Start a deployment, at the group's speed or another; its id."""
+    request = CreateDeployment(
+        application_name=APPLICATION,
+        deployment_group_name=group,
+        revision=revision,
+        deployment_config_name=config,
+        file_exists_behavior="OVERWRITE",
+    )
     return create_deployment(world, request)
 
 
@@ -61,3 +69,14 @@ def ended(world: World, deployment_id: str) -> Deployment | None:
     """The deployment if it has ended."""
     deployment = world.store.deployment(deployment_id)
     return deployment if deployment and deployment.status.final else None
+
+
+def warm_up(world: World, queue: str) -> None:
+    """One deployment that does not count, so that every process has started."""
+    deployment_id = deploy(world, make_group(world, config=HALF_AT_A_TIME, hosts=2, queue=queue))
+    wait_for_end(world, deployment_id)
+
+
+def wait_for_end(world: World, deployment_id: str, *, limit: float = 3600.0, every: float = 0.01) -> Deployment:
+    """The deployment once it has ended."""
+    return wait_until(lambda: ended(world, deployment_id), f"the end of {deployment_id}", limit=limit, every=every)

@@ -15,10 +15,11 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from adapters.host.installer import HostDisk
+from benchmarks.rig import Result, say
 from domain.appspec import AppSpec, FileExistsBehavior, FileMapping
 from domain.install import InstallSummary
 from tasks.installing import install
@@ -93,27 +94,34 @@ class Bench:
         assert len(same) == len(names) == self.files
 
 
-def measure(folder: Path, files: int, size: int, runs: int) -> None:
-    """Take turns, so that a busy moment of the machine falls on all alike, and print a table."""
+def measure(folder: Path, files: int, size: int, runs: int) -> list[Result]:
+    """Take turns, so that a busy moment of the machine falls on all alike, and print what each took."""
     bench = Bench(folder, files, size)
     rounds = [bench.take() for _ in range(runs + 1)][1:]
     copy, fresh, again = (statistics.median(column) for column in zip(*rounds, strict=True))
-    print(f"{files:,} files, {files * size / 1e6:,.0f} MB, median of {runs} runs")
-    print(f"  cp -a             {copy * 1000:9.1f} ms")
-    print(f"  Install           {fresh * 1000:9.1f} ms   {copy / fresh:5.2f} times the speed of cp -a (goal 0.8)")
-    print(f"  nothing changed   {again * 1000:9.1f} ms   {copy / again:5.2f} times the speed of cp -a")
+    name = f"{files:,} files / {files * size / 1e6:,.0f} MB"
+    say(
+        f"install: {name}, {runs} runs: cp -a {copy * 1000:.0f} ms, Install {fresh * 1000:.0f} ms, "
+        f"nothing changed {again * 1000:.0f} ms"
+    )
+    return [
+        Result(f"install {name}, speed against cp -a", copy / fresh, 0.8, at_least=True),
+        Result(f"install {name} unchanged, speed against cp -a", copy / again),
+    ]
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> list[Result]:
     """Read the options and measure."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="install", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="the small tree only, three runs")
     parser.add_argument("--runs", type=int, default=None, help="rounds that count (5; 3 with --quick)")
     parser.add_argument("--where", type=Path, default=None, help="directory on the disk to measure")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
+    results: list[Result] = []
     for files, size in _QUICK if options.quick else _SIZES:
         with tempfile.TemporaryDirectory(prefix="slipway-bench-", dir=options.where) as folder:
-            measure(Path(folder), files, size, options.runs or (3 if options.quick else 5))
+            results += measure(Path(folder), files, size, options.runs or (3 if options.quick else 5))
+    return results
 
 
 if __name__ == "__main__":

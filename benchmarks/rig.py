@@ -12,11 +12,30 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple, TypeVar
 
 from workers.embedded import EmbeddedRedis
 from workers.supervisor import die_with_parent
 
+T = TypeVar("T")
 CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+class Result(NamedTuple):
+    """One figure against its goal; a goal is a bound from above unless `at_least`."""
+
+    name: str
+    figure: float
+    goal: float | None = None
+    at_least: bool = False
+
+    @property
+    def verdict(self) -> str:
+        """Whether the goal was met in this run."""
+        if self.goal is None:
+            return ""
+        met = self.figure >= self.goal if self.at_least else self.figure <= self.goal
+        return "met" if met else "missed"
 
 
 class Rig:
@@ -38,7 +57,7 @@ class Rig:
             "SLIPWAY_BUNDLES__TOKEN": "benchmark-token",
             "SLIPWAY_LOG_LEVEL": "WARNING",
         }
-        os.environ.update(self.environment)
+        self.enter_environment()
         return self
 
     def __exit__(
@@ -47,6 +66,10 @@ class Rig:
         self.end_processes()
         self.redis.stop()
         self._folder.cleanup()
+
+    def enter_environment(self) -> None:
+        """Have this process see the rig's settings as the spawned ones do."""
+        os.environ.update(self.environment)
 
     def spawn(self, *module_and_arguments: str, **extra: str) -> subprocess.Popen[bytes]:
         """Start `python -m …` with the rig's environment; its output goes to a log in the folder."""
@@ -76,13 +99,14 @@ class Rig:
         self._processes.clear()
 
 
-def wait_until(ready: Callable[[], object], what: str, *, limit: float = 120.0, every: float = 0.01) -> None:
-    """Return once `ready()` is true; raises TimeoutError naming what was waited for."""
+def wait_until(ready: Callable[[], T | None], what: str, *, limit: float = 120.0, every: float = 0.01) -> T:
+    """The first true answer of `ready()`; raises TimeoutError naming what was waited for."""
     deadline = time.monotonic() + limit
-    while not ready():
+    while not (answer := ready()):
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what} did not happen within {limit:.0f} seconds")
         time.sleep(every)
+    return answer
 
 
 @contextmanager

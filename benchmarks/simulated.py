@@ -7,6 +7,7 @@ Run as `python -m benchmarks.simulated QUEUE [--concurrency N]`, with the settin
 from __future__ import annotations
 
 import argparse
+import json
 import threading
 import time
 from collections import defaultdict
@@ -72,13 +73,21 @@ class ForgetfulJournal:
                     self._outcomes.pop((attempt.order.attempt, event), None)
 
 
+APPSPEC = """version: 0.0
+os: linux
+hooks:
+  ApplicationStart:
+    - location: waits.sh
+"""
+
+
 class SharedRecords:
     """Records of hosts that all have the same revision, without scripts, and have never deployed before."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, hooks: bool) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "appspec.yml").write_text("version: 0.0\nos: linux\n")
+        (folder / "appspec.yml").write_text(APPSPEC if hooks else "version: 0.0\nos: linux\n")
 
     def archive(self, group_id: str, deployment_id: str) -> Path:
         """The one revision."""
@@ -99,24 +108,23 @@ class SharedRecords:
     mark_most_recent = mark_last_successful
 
 
-def idle_world(host: str, folder: Path, tell: Callable[[AgentReport], None], *, seconds: float = 0.0) -> HostWorld:
-    """A host that does nothing, or takes `seconds` to install."""
+def idle_world(host: str, folder: Path, tell: Callable[[AgentReport], None], times: Path | None = None) -> HostWorld:
+    """Hosts that do nothing, or wait in ApplicationStart for as many seconds as the JSON file `times` says of them."""
 
-    def install(*_: object) -> str:
-        if seconds:
-            time.sleep(seconds)
-        return ""
+    def wait(*_: object, order: HostOrder, **__: object) -> None:
+        if times is not None:
+            time.sleep(json.loads(times.read_text()).get(order.target_id, 0.0))
 
     return HostWorld(
         host=host,
         root=folder,
-        records=SharedRecords(folder),
+        records=SharedRecords(folder, hooks=times is not None),
         journal=ForgetfulJournal(),
         fetch=lambda source, archive: None,
-        install=install,
+        install=lambda *_: "",
         on_disk=lambda records: "",
         commit=lambda records: None,
-        run_scripts=lambda *_, **__: None,
+        run_scripts=wait,
         prune=lambda group, spare: None,
         tell=tell,
         stopped=defaultdict(threading.Event),
@@ -125,11 +133,11 @@ def idle_world(host: str, folder: Path, tell: Callable[[AgentReport], None], *, 
     )
 
 
-def run(settings: Settings, queue: str, folder: Path, *, concurrency: int) -> None:
+def run(settings: Settings, queue: str, folder: Path, *, concurrency: int, times: Path | None) -> None:
     """Consume the queue until told to stop."""
     app = make_app(settings, "agent")
     reporter = Reporter(queue, connection(settings, "agent"), reports_queue())
-    register(app, idle_world(queue, folder, reporter.tell))
+    register(app, idle_world(queue, folder, reporter.tell, times))
     reporter.start()
     worker = app.Worker(
         hostname=f"simulated@{queue}",
@@ -150,8 +158,9 @@ def main() -> None:
     parser.add_argument("queue")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--concurrency", type=int, default=4)
+    parser.add_argument("--times", type=Path)
     given = parser.parse_args()
-    run(load_settings(), given.queue, given.folder, concurrency=given.concurrency)
+    run(load_settings(), given.queue, given.folder, concurrency=given.concurrency, times=given.times)
 
 
 if __name__ == "__main__":
