@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from domain.deployments import CreateDeployment
@@ -16,67 +18,119 @@ from workflows import triggering
 logger = logging.getLogger(__name__)
 
 Create = Callable[[CreateDeployment], str]
+LONGEST_WAIT = 30.0
+"""Seconds between two tries at most."""
 
 
 def run_trigger(
-    source: TriggerSource, create: Create, *, stop: threading.Event, tick: float = 1.0, retry_wait: float = 1.0
+    source: TriggerSource,
+    create: Create,
+    *,
+    stop: threading.Event,
+    tick: float = 1.0,
+    retry_wait: float = 1.0,
+    now: Callable[[], float] = time.time,
 ) -> None:
-    """Consume until `stop` is set. A store or broker that is away is tried again; the message waits meanwhile."""
+    """Consume until `stop` is set, and end after the present message. A store or broker that is away is tried again,
+    after `retry_wait` seconds at first and then ever longer; a message whose deployment cannot be made yet waits."""
+    trigger = _Trigger(source, create, stop, tick=tick, retry_wait=retry_wait, now=now)
+    waits = trigger.waits()
     while not stop.is_set():
         try:
             incoming = source.receive(tick)
+            if incoming is not None:
+                trigger.take(incoming)
+            waits = trigger.waits()
         except WorldError as error:
             logger.warning("%s; trying again", error)
-            stop.wait(retry_wait)
-            continue
-        while incoming is not None and not stop.is_set():
+            stop.wait(next(waits))
+
+
+@dataclass(slots=True)
+class _Trigger:
+    source: TriggerSource
+    create: Create
+    stop: threading.Event
+    tick: float
+    retry_wait: float
+    now: Callable[[], float]
+    unsettled: tuple[bytes, str] = (b"", "")
+    """The body and the token of the latest message without an id: it may come again."""
+
+    def waits(self) -> Iterator[float]:
+        """Seconds to wait before each new try."""
+        wait = self.retry_wait
+        while True:
+            yield wait
+            wait = min(wait * 2, LONGEST_WAIT)
+
+    def take(self, incoming: Incoming) -> None:
+        """Deal with one message; a WorldError means that it comes again."""
+        try:
+            deployment_id = self._made(incoming, self._request(incoming))
+        except triggering.Unreadable as error:
+            self._answer(incoming, triggering.unreadable(str(error)))
+            self._bury(incoming, str(error))
+        except CallerError as error:
+            self._refuse(incoming, error)
+        except WorldError:
+            raise
+        except Exception:
+            # A message that meets a bug must not stop all others.
+            logger.exception("request %s met an internal error", _id(incoming))
+            self._bury(incoming, "internal error; the trigger's log has the details")
+        else:
+            logger.info("request %s made deployment %s", _id(incoming), deployment_id)
+            self._answer(incoming, triggering.made(deployment_id))
+            self.source.settle(incoming)
+
+    def _request(self, incoming: Incoming) -> CreateDeployment:
+        """The request with a token, so that trying again does not make a second deployment."""
+        request = triggering.parse_request(incoming)
+        if request.client_request_token:
+            return request
+        if not (incoming.redelivered and incoming.body == self.unsettled[0]):
+            self.unsettled = (incoming.body, f"delivery:{uuid.uuid4().hex}")
+        return request.model_copy(update={"client_request_token": self.unsettled[1]})
+
+    def _made(self, incoming: Incoming, request: CreateDeployment) -> str:
+        """The deployment's id, tried for until the world answers or the trigger is to stop."""
+        waits = self.waits()
+        while True:
             try:
-                take(source, incoming, create)
-                incoming = None
+                return self.create(request)
             except WorldError as error:
-                logger.warning("a request waits: %s", error)
-                stop.wait(retry_wait)
+                if self.stop.is_set():
+                    raise
+                logger.warning("request %s waits: %s", _id(incoming), error)
+                self._hold(incoming, next(waits))
 
+    def _hold(self, incoming: Incoming, seconds: float) -> None:
+        while seconds > 0 and not self.stop.wait(min(self.tick, seconds)):
+            self.source.keep(incoming)
+            seconds -= self.tick
 
-def take(source: TriggerSource, incoming: Incoming, create: Create) -> None:
-    """Deal with one message; raises WorldError if it has to wait."""
-    try:
-        answer = triggering.made(create(triggering.parse_request(incoming)))
-    except triggering.Unreadable as error:
-        _answer(source, incoming, triggering.unreadable(str(error)))
-        _bury(source, incoming, str(error))
-    except CallerError as error:
-        _refuse(source, incoming, error)
-    except WorldError:
-        raise
-    except Exception:
-        # A message that meets a bug must not stop all others.
-        logger.exception("a request met an internal error")
-        _bury(source, incoming, "internal error; the trigger's log has the details")
-    else:
-        _answer(source, incoming, answer)
-        source.settle(incoming)
+    def _refuse(self, incoming: Incoming, error: CallerError) -> None:
+        why = f"{error.code}: {error.message}"
+        logger.warning("request %s refused: %s", _id(incoming), triggering.printable(why))
+        if self._answer(incoming, triggering.refused(error)):
+            self.source.settle(incoming)
+        else:
+            self._bury(incoming, why)
 
-
-def _refuse(source: TriggerSource, incoming: Incoming, error: CallerError) -> None:
-    logger.warning("request %s refused: %s: %s", incoming.message_id or "without id", error.code, error.message)
-    if _answer(source, incoming, triggering.refused(error)):
-        source.settle(incoming)
-    else:
-        _bury(source, incoming, f"{error.code}: {error.message}")
-
-
-def _answer(source: TriggerSource, incoming: Incoming, answer: dict[str, Any]) -> bool:
-    """Whether an answer was wanted and could be sent."""
-    if incoming.reply_to is None:
+    def _answer(self, incoming: Incoming, answer: dict[str, Any]) -> bool:
+        """Whether an answer was wanted and taken."""
+        if incoming.reply_to is None:
+            return False
+        if triggering.may_reply_to(incoming.reply_to) and self.source.reply(incoming, answer):
+            return True
+        logger.warning("no answer goes to %s: no queue for answers", triggering.printable(incoming.reply_to, 100))
         return False
-    if not triggering.may_reply_to(incoming.reply_to):
-        logger.warning("no answer is sent to %r: it is not a queue for answers", incoming.reply_to[:100])
-        return False
-    source.reply(incoming, answer)
-    return True
+
+    def _bury(self, incoming: Incoming, reason: str) -> None:
+        logger.warning("message %s goes to the dead letters: %s", _id(incoming), triggering.printable(reason))
+        self.source.bury(incoming, triggering.dead_letter(incoming, reason, self.now()))
 
 
-def _bury(source: TriggerSource, incoming: Incoming, reason: str) -> None:
-    logger.warning("message %s goes to the dead-letter queue: %s", incoming.message_id or "without id", reason)
-    source.bury(incoming, triggering.dead_letter(incoming, reason, time.time()))
+def _id(incoming: Incoming) -> str:
+    return triggering.printable(incoming.message_id, 100) if incoming.message_id else "without id"

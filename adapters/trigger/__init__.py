@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from adapters.trigger.amqp import AmqpTrigger
 from adapters.trigger.redis import RedisTrigger
@@ -19,6 +18,10 @@ TRIGGERS: dict[str, Callable[..., TriggerSource]] = {
 }
 
 
-def open_trigger(url: str, **options: Any) -> TriggerSource:
-    """The source for a broker."""
-    return TRIGGERS[url.partition("://")[0]](url, **options)
+def open_trigger(url: str, *, queue: str, dead_queue: str) -> TriggerSource:
+    """The source for a broker; raises ValueError for one that none is known for."""
+    scheme, mark, _ = url.partition("://")
+    if not mark or scheme not in TRIGGERS:
+        # The address itself may hold a password.
+        raise ValueError(f"the broker's address must begin with one of {', '.join(f'{each}://' for each in TRIGGERS)}")
+    return TRIGGERS[scheme](url, queue=queue, dead_queue=dead_queue)
