@@ -8,7 +8,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain.deployments import Deployment, TargetStatus
@@ -74,6 +74,9 @@ def test_a_value_filter_without_value_matches_an_empty_one_only() -> None:
     assert not matches({"empty": "x"}, [(bare,)])
 
 
+@example("*b*a*", "ab")
+@example("a*b*a", "aba")
+@example("ab*ba", "aba")
 @given(st.text("ab*", max_size=12), st.text("ab", max_size=12))
 def test_wildcards_are_those_of_a_shell(pattern: str, value: str) -> None:
     condition = TagFilter(key="k", value=pattern)

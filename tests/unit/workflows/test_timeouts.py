@@ -219,6 +219,18 @@ def test_an_agent_that_was_restarted_in_an_event_ends_the_host() -> None:
     assert target_status(completed(EVENTS, verdict.outcomes)) == "Failed"
 
 
+def test_a_restart_ends_the_host_even_where_the_failure_is_forgiven() -> None:
+    """Nothing carries the host's chain on; what was cut short counts as failed."""
+    record = taken(events={STOP: done(1, 2, EventStatus.FAILED, forgiven=True)}, interrupted=True)
+    verdict = look(10, record=record)
+    assert isinstance(verdict, Continue)
+    assert target_status(completed(EVENTS, verdict.outcomes)) == "Failed"
+
+
+def test_an_end_in_the_future_puts_nothing_off() -> None:
+    assert look(60, known={STOP: done(7000, 7001)}) == Wait(NOW + 75)
+
+
 def test_a_report_that_was_lost_does_not_hide_what_runs() -> None:
     """The end of the first event was never told, the second runs: nobody waits for the first to begin."""
     assert look(400, seen=399, known={DOWNLOAD: running(5)}) == Wait(NOW + 430)
