@@ -14,6 +14,8 @@ from kombu.message import Message
 from domain.configs import HALF_AT_A_TIME
 from domain.deployments import DeploymentStatus
 from domain.happenings import HappeningType
+from domain.lifecycle import Event
+from domain.reports import ErrorCode
 from tests.rabbitmq import RabbitMQ
 from tests.site import Site, wait_until, write_revision
 
@@ -94,11 +96,19 @@ def test_a_failed_host_is_told_under_its_own_routing_key(site: Site, rabbitmq: R
 
 def test_agents_hear_of_a_stop(site: Site, tmp_path: Path) -> None:
     started = tmp_path / "started"
-    hooks = {"ApplicationStart": f'touch "{started}"\nsleep 60', "ValidateService": "true"}
+    hooks = {"ApplicationStart": f'touch "{started}"\nexec sleep 600', "ValidateService": "true"}
     deployment_id = site.deploy(write_revision(tmp_path / "v3", hooks))
     wait_until(started.exists, "ApplicationStart on a host")
     site.slipway("stop", deployment_id, "--now")
-    assert site.ended(deployment_id, limit=30).status is DeploymentStatus.STOPPED
+    assert site.ended(deployment_id).status is DeploymentStatus.STOPPED
+    cut = [
+        held.diagnostics.error_code
+        for record in site.world.store.targets(deployment_id)
+        if (held := record.events.get(Event.APPLICATION_START)) and held.diagnostics
+    ]
+    # Not by the script's own time limit, as it would be had nobody been told.
+    assert cut
+    assert ErrorCode.SCRIPT_TIMED_OUT not in cut
 
 
 def test_a_message_on_the_trigger_queue_starts_a_deployment(site: Site, rabbitmq: RabbitMQ, tmp_path: Path) -> None:
