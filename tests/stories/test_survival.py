@@ -123,11 +123,19 @@ def test_a_killed_agent_that_returns_reports_what_was_cut_short(site: Site, tmp_
     assert hooks_run(site, "web-2") == ["BeforeInstall", "AfterInstall", "ApplicationStart"]
 
 
+def knows_of_start(site: Site, deployment_id: str, host: str) -> bool:
+    record = site.world.store.target(deployment_id, host)
+    held = record.events.get(Event.APPLICATION_START) if record else None
+    return held is not None and held.status is EventStatus.IN_PROGRESS
+
+
 def test_a_killed_agent_that_stays_away_is_given_up(site: Site, tmp_path: Path) -> None:
     site.group(config=ALL_AT_ONCE)
     deployment_id = site.deploy(counting(tmp_path / "v1", hold=tmp_path / "go"))
     for host in HOSTS:
         wait_for_start(site, host)
+    # The word that the event began is on its way for a moment; only what control has heard can be given as the reason.
+    wait_until(lambda: knows_of_start(site, deployment_id, "web-2"), "word of ApplicationStart on web-2")
     site.kill("agent-web-2")
     (tmp_path / "go").touch()
     assert site.ended(deployment_id).status is DeploymentStatus.SUCCEEDED
