@@ -79,3 +79,5 @@ class AgentSeen(Value):
     version: str = ""
     root: str = "/"
     started_at: Instant = 0.0
+    ahead: float = 0.0
+    """Seconds by which the host's clock is ahead of control's; a word that waited in a queue makes it seem behind."""

@@ -140,6 +140,8 @@ class AgentHello(Value):
     version: str = ""
     root: str = "/"
     started_at: Instant = 0.0
+    ahead: float = Field(0.0, allow_inf_nan=False)
+    """Seconds by which the host's clock is ahead of that of control, which works it out."""
 
 
 class EventStarted(Value):

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from domain.lifecycle import TABLE, Event, Runner
 from domain.reports import HostReport
 from tasks.host_world import HostWorld
-from tasks.perform import Duplicate, carry_out, unreadable
+from tasks.perform import Duplicate, carry_out, refuse
 from workflows import names
 from workflows.canvas import wire
 
@@ -48,9 +48,7 @@ def _read(world: HostWorld, event: Event, raw: object) -> HostReport:
         return HostReport.model_validate(raw)
     except ValidationError as error:
         logger.error("a message of %s is no report: %s", event, error.errors(include_input=False, include_url=False))
-        told = unreadable(event, world.now(), raw)
-        if told is not None:
-            world.tell(told)
+        refuse(world, event, raw)
         raise Ignore("no report") from None
 
 

@@ -293,16 +293,22 @@ def words_of(error: Exception) -> str:
     return text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]} …"
 
 
-def unreadable(event: Event, now: float, raw: object) -> EventFinished | None:
-    """What is told of a message that is no report, as far as it says whose it is; None where it does not."""
+def refuse(world: HostWorld, event: Event, raw: object) -> None:
+    """Tell control of a message that is no report, as far as it says whose it is, and begin nothing of its deployment.
+
+    A message in the middle of an attempt is left alone: control sends again what is not heard of.
+    """
     order = raw.get("order") if isinstance(raw, dict) else None
     ids = [order.get(name) for name in ("deploymentId", "targetId", "attempt")] if isinstance(order, dict) else []
-    if not ids or not all(isinstance(each, str) for each in ids):
-        return None
-    outcome = _failed(event, now, HostError(reasons.ORDER_UNREADABLE))
+    if not ids or not all(isinstance(each, str) for each in ids) or world.journal.knows(str(ids[2])):
+        return
     deployment_id, target_id, attempt = map(str, ids)
-    return EventFinished(
-        deployment_id=deployment_id, target_id=target_id, attempt=attempt, outcome=outcome, interrupted=True
+    world.stopped[deployment_id].set()
+    outcome = _failed(event, world.now(), HostError(reasons.ORDER_UNREADABLE))
+    world.tell(
+        EventFinished(
+            deployment_id=deployment_id, target_id=target_id, attempt=attempt, outcome=outcome, interrupted=True
+        )
     )
 
 

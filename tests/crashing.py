@@ -11,13 +11,14 @@ from collections.abc import Callable
 from typing import Any
 
 from adapters.host.attempts import Attempts
+from adapters.host.ledger import Ledger
 from adapters.store.redis import RedisStore
 from adapters.store.shelves import RedisShelf
 from workers.dispatch import CeleryDispatcher
 from workers.host import Fetcher, Installer
 
 CLASSES: dict[str, type] = {
-    c.__name__: c for c in (RedisStore, RedisShelf, CeleryDispatcher, Attempts, Fetcher, Installer)
+    c.__name__: c for c in (RedisStore, RedisShelf, CeleryDispatcher, Attempts, Fetcher, Installer, Ledger)
 }
 
 

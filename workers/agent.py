@@ -10,6 +10,7 @@ from typing import Any
 from celery import signals
 from celery.worker.control import control_command
 
+from adapters.host.claiming import only_agent
 from config.queues import reports_queue
 from config.settings import Settings
 from domain.reports import AgentHello
@@ -26,7 +27,12 @@ logger = logging.getLogger(__name__)
 
 
 def run_agent(settings: Settings, *, host: str) -> int:
-    """Serve the host until told to stop; the exit code."""
+    """Serve the host until told to stop; the exit code. Raises HostError where another agent has the state."""
+    with only_agent(settings.agent.state):
+        return _serve(settings, host)
+
+
+def _serve(settings: Settings, host: str) -> int:
     started_at = time.time()
     app = make_app(settings, "agent")
     reporter = Reporter(host, connection(settings, "agent"), reports_queue())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from domain.errors import BundleError
 from domain.lifecycle import Event
 from domain.reports import AgentReport, BundleSource, Diagnostics, HostOrder
 from tasks.host_world import HostWorld
+from workers.flags import Flags
 from workers.installing import commit, describe_state, install
 from workflows.hooks import hook_environment
 
@@ -43,8 +43,8 @@ def make_host_world(
         run_scripts=ScriptRunner(settings, dict(os.environ if base is None else base)),
         prune=lambda group, spare: _prune(group, settings.max_revisions, spare),
         tell=tell,
-        stopped=defaultdict(threading.Event),
-        cut=defaultdict(threading.Event),
+        stopped=Flags(),
+        cut=Flags(),
         now=time.time,
     )
 

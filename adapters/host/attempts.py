@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.host.layout import safe_name
+from domain.errors import HostError
 from domain.lifecycle import Event
 from domain.reports import HostOrder, Outcome
 
@@ -39,6 +40,13 @@ class Attempts:
         self._folder = folder
         self._known: dict[str, Attempt] = {}
         self._lock = threading.Lock()
+
+    def knows(self, attempt: str) -> bool:
+        """Whether there is an attempt of this name."""
+        try:
+            return attempt in self._known or self._path(attempt).exists()
+        except HostError:
+            return False
 
     def open(self, order: HostOrder) -> Attempt | None:
         """The attempt of the order; a full order is kept, a brief one must be known already (None if it is not)."""

@@ -99,4 +99,4 @@ def _lines(held: list[str]) -> list[Line]:
 
 def seen_of(hello: AgentHello) -> AgentSeen:
     """What is kept of an agent's hello."""
-    return AgentSeen(host=hello.host, at=hello.at, version=hello.version, root=hello.root, started_at=hello.started_at)
+    return AgentSeen.model_validate(hello.model_dump(by_alias=False, exclude={"kind"}))
