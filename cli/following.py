@@ -54,7 +54,7 @@ def _targets(world: World, deployment: Deployment) -> list[TargetRecord]:
 
 def as_json_value(view: DeploymentView) -> dict[str, Any]:
     """The view in the members of the API's DeploymentInfo and InstanceTarget."""
-    hidden = {"phases", "phase", "total", "floor", "stopping", "minimum_healthy_hosts"}
+    hidden = {"phases", "phase", "total", "floor", "stopping", "cutting", "minimum_healthy_hosts"}
     info = view.deployment.model_dump(mode="json", exclude_none=True, exclude=hidden)
     info["deploymentOverview"] = view.overview.model_dump(mode="json")
     return {"deploymentInfo": info, "targets": [_target(record, view) for record in view.targets]}

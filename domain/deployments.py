@@ -216,6 +216,8 @@ class Deployment(Value):
     """M: how many must stay healthy."""
     stopping: ErrorInformation | None = None
     """Why the deployment is to end early: nothing new starts."""
+    cutting: bool = False
+    """While it ends early: scripts that run are ended too."""
     rolling_back: str | None = None
 
 

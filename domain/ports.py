@@ -180,8 +180,14 @@ class Dispatcher(Protocol):
     def continue_lane(self, deployment: Deployment, phase: int, lane: Lane, report: HostReport | None) -> None:
         """Send a lane's next step afresh, as part of its chord."""
 
-    def run_host(self, deployment: Deployment, phase: int, lane: Lane, report: HostReport, queue: str) -> None:
-        """Send the rest of a host's chain afresh, as part of its lane's chord."""
+    def run_host(
+        self, deployment: Deployment, phase: int, lane: Lane, report: HostReport, queue: str, *, ahead: float = 0.0
+    ) -> None:
+        """Send the rest of a host's chain afresh, as part of its lane's chord. `ahead`: seconds by which the host's
+        clock is ahead, for it tells by its own clock whether a message is too old to be taken."""
+
+    def withdraw(self, queue: str) -> None:
+        """Take back what waits in a host's queue. What it holds of other deployments is missed and sent again."""
 
     def conclude(self, deployment_id: str, phase: int) -> None:
         """Send `phase_concluded` afresh."""

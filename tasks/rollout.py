@@ -260,7 +260,7 @@ def stop(world: World, deployment_id: str, *, now: bool = False) -> Deployment:
     Raises DeploymentDoesNotExist or DeploymentAlreadyCompleted.
     """
     at = world.now()
-    changed = world.store.change(deployment_id, lambda present: admission.stop(present, now=at))
+    changed = world.store.change(deployment_id, lambda present: admission.stop(present, now=at, cut=now))
     present = changed.deployment if changed else world.store.deployment(deployment_id)
     if present is None or (changed is None and present.status.final):
         raise admission.not_stoppable(deployment_id, present)

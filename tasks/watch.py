@@ -17,7 +17,7 @@ from tasks.orders import write_report
 from tasks.rollout import expire
 from tasks.runtime import World
 from workflows import timeouts
-from workflows.timeouts import Continue, Nudge, Reap, StartLane, Wait
+from workflows.timeouts import Continue, Nudge, Reap, StartLane, Wait, Withdraw
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def _look(world: World, due: Due, listening_since: float) -> None:
     record = world.store.target(due.deployment_id, lane.target_id) if lane.target_id else None
     seen = world.store.seen([record.target.target_id])[0] if record else None
     verdict = _judge(world, deployment, due.phase, lane, record, seen, listening_since, now)
-    _act(world, deployment, due, lane, record, verdict, now)
+    _act(world, deployment, due, lane, record, verdict, now, ahead=seen.ahead if seen else 0.0)
 
 
 def _judge(
@@ -92,6 +92,8 @@ def _act(
     record: TargetRecord | None,
     verdict: timeouts.Verdict,
     now: float,
+    *,
+    ahead: float,
 ) -> None:
     match verdict:
         case Wait(until=until):
@@ -101,14 +103,21 @@ def _act(
             world.dispatch.continue_lane(deployment, due.phase, lane, None)
         case Nudge(until=until) if record:
             world.store.postpone(due, until)
-            _nudge(world, deployment, due, lane, record, now)
+            _nudge(world, deployment, due, lane, record, now, ahead=ahead)
+        case Withdraw(outcomes=outcomes) if record:
+            world.store.postpone(due, now + world.limits.nudge_seconds)
+            world.dispatch.withdraw(record.target.queue)
+            report = _report(world, deployment, due, lane, record, outcomes)
+            world.dispatch.continue_lane(deployment, due.phase, lane, report)
         case Continue(outcomes=outcomes) | Reap(outcomes=outcomes) if record:
             world.store.postpone(due, now + world.limits.nudge_seconds)
             report = _report(world, deployment, due, lane, record, outcomes)
             world.dispatch.continue_lane(deployment, due.phase, lane, report)
 
 
-def _nudge(world: World, deployment: Deployment, due: Due, lane: Lane, record: TargetRecord, now: float) -> None:
+def _nudge(
+    world: World, deployment: Deployment, due: Due, lane: Lane, record: TargetRecord, now: float, *, ahead: float
+) -> None:
     try:
         report = _report(world, deployment, due, lane, record)
     except InvalidRevision as error:
@@ -117,7 +126,7 @@ def _nudge(world: World, deployment: Deployment, due: Due, lane: Lane, record: T
             deployment, due.phase, lane, _report(world, deployment, due, lane, record, outcomes)
         )
     else:
-        world.dispatch.run_host(deployment, due.phase, lane, report, record.target.queue)
+        world.dispatch.run_host(deployment, due.phase, lane, report, record.target.queue, ahead=ahead)
 
 
 def _report(
@@ -184,7 +193,7 @@ def _look_at_phase(world: World, deployment: Deployment, now: float) -> None:
         world.dispatch.conclude(deployment.deployment_id, deployment.phase)
     elif deployment.stopping:
         # Again and again, for agents that were away when it was said first.
-        world.dispatch.stop_hosts(deployment.deployment_id, now=False)
+        world.dispatch.stop_hosts(deployment.deployment_id, now=deployment.cutting)
     elif timeouts.deployment_expired(deployment, now, world.limits):
         expire(world, deployment)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from celery import Celery
@@ -21,6 +24,11 @@ class CeleryDispatcher:
     def __init__(self, app: Celery, *, pickup_seconds: int) -> None:
         self._app = app
         self._pickup_seconds = pickup_seconds
+        lost = app.connection_for_write().connection_errors
+        self._unanswered: tuple[type[Exception], ...] = (
+            OperationalError,
+            *(error for error in lost if error is not KeyError),
+        )
 
     def begin(self, deployment_id: str) -> None:
         """Start a deployment that was admitted."""
@@ -42,10 +50,19 @@ class CeleryDispatcher:
         lane: Lane,  # noqa: ARG002  (the report's order names it)
         report: HostReport,
         queue: str,
+        *,
+        ahead: float = 0.0,
     ) -> None:
         """Send the rest of a host's chain afresh, as part of its lane's chord."""
         events = events_left(deployment.phases[phase].events, report.outcomes)
-        self._send(canvas.host_again(report, events, queue=queue, phase=phase, pickup_seconds=self._pickup_seconds))
+        pickup_seconds = self._pickup_seconds + max(0, math.ceil(ahead))
+        self._send(canvas.host_again(report, events, queue=queue, phase=phase, pickup_seconds=pickup_seconds))
+
+    def withdraw(self, queue: str) -> None:
+        """Take back what waits in a host's queue."""
+        with self._answering(), self._app.connection_for_write() as link, suppress(*link.channel_errors):
+            channel: Any = link.default_channel
+            channel.queue_purge(queue)
 
     def conclude(self, deployment_id: str, phase: int) -> None:
         """Send `phase_concluded` afresh."""
@@ -61,13 +78,16 @@ class CeleryDispatcher:
 
     def stop_hosts(self, deployment_id: str, *, now: bool) -> None:
         """Tell every agent that a deployment was stopped."""
-        try:
+        with self._answering():
             self._app.control.broadcast(names.STOP_DEPLOYMENT, arguments={"deployment_id": deployment_id, "now": now})
-        except OperationalError as error:
-            raise WorldError(f"the broker does not answer: {error}") from error
 
     def _send(self, signature: Signature[Any]) -> None:
-        try:
+        with self._answering():
             signature.apply_async()
-        except OperationalError as error:
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
+        except self._unanswered as error:
             raise WorldError(f"the broker does not answer: {error}") from error

@@ -218,14 +218,18 @@ def _refused(deployment: Deployment, code: DeploymentErrorCode, text: str, now: 
 MANUAL_STOP = ErrorInformation(code=DeploymentErrorCode.MANUAL_STOP, message=reasons.MANUAL_STOP)
 
 
-def stop(deployment: Deployment, *, now: Instant, why: ErrorInformation = MANUAL_STOP) -> Change | None:
+def stop(
+    deployment: Deployment, *, now: Instant, why: ErrorInformation = MANUAL_STOP, cut: bool = False
+) -> Change | None:
     """A deployment that is to end early: at once if nothing has started, else when its hosts are done with the present
-    event. None if it has ended or is stopping already."""
-    if deployment.status.final or deployment.stopping:
+    event; with `cut` the scripts that run are ended. None if it has ended or is stopping already in that way."""
+    if deployment.status.final:
         return None
+    if deployment.stopping:
+        return Change(deployment.model_copy(update={"cutting": True})) if cut and not deployment.cutting else None
     if deployment.status in {DeploymentStatus.CREATED, DeploymentStatus.QUEUED}:
         return ended(deployment, cut_short(why), why, now=now)
-    return Change(deployment.model_copy(update={"stopping": why}))
+    return Change(deployment.model_copy(update={"stopping": why, "cutting": cut}))
 
 
 def not_stoppable(deployment_id: str, deployment: Deployment | None) -> SlipwayError:

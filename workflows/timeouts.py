@@ -61,7 +61,15 @@ class Reap:
     outcomes: tuple[Outcome, ...]
 
 
-Verdict = Wait | StartLane | Nudge | Continue | Reap
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """The deployment is being stopped and nobody took up what is next on the host: take the message back and move the
+    lane with these outcomes, the rest is skipped."""
+
+    outcomes: tuple[Outcome, ...]
+
+
+Verdict = Wait | StartLane | Nudge | Continue | Reap | Withdraw
 
 
 def check_after(report: AgentReport, limits: Limits, now: Instant) -> Instant | None:
@@ -81,7 +89,7 @@ def heard(report: AgentReport, limits: Limits, now: Instant) -> Heard:
     Whether an agent is alive is told by control's own clock: the host's may be minutes off.
     """
     if isinstance(report, AgentHello):
-        report = report.model_copy(update={"at": now})
+        report = report.model_copy(update={"at": now, "ahead": report.at - now})
     return Heard(report, check_after(report, limits, now))
 
 
@@ -99,6 +107,10 @@ class _Look:
         """Seconds in which the agent could have been heard and was not; 0 for one that never said a word, for its
         hosts may answer under another name."""
         return self.now - max(self.listening_since, self.seen.at) if self.seen else 0.0
+
+    def by_our_clock(self, at: Instant) -> Instant:
+        """A moment that the host told, without what its clock is off."""
+        return at - (self.seen.ahead if self.seen else 0.0)
 
     @property
     def last_seen(self) -> str:
@@ -143,13 +155,13 @@ def judge(
     for event in left:
         held = record.events.get(event)
         if held is not None and held.status is EventStatus.IN_PROGRESS:
-            return _judge_running(event, _begun(held, lane, now), tuple(outcomes.values()), deployment, look)
-    return _judge_waiting(left[0], lane, tuple(outcomes.values()), look)
+            return _judge_running(event, _begun(held, lane, look), tuple(outcomes.values()), deployment, look)
+    return _judge_waiting(left[0], lane, tuple(outcomes.values()), deployment, look)
 
 
-def _begun(held: EventRecord, lane: Lane, now: Instant) -> Instant:
-    """When the event began; the host's clock may be behind, but not before the lane took the host."""
-    return max(held.start_time or now, lane.taken_at or 0.0)
+def _begun(held: EventRecord, lane: Lane, look: _Look) -> Instant:
+    """When the event began: not before the lane took the host, whatever the host's clock says."""
+    return max(look.by_our_clock(held.start_time) if held.start_time else look.now, lane.taken_at or 0.0)
 
 
 def _known(events: Sequence[Event], record: TargetRecord) -> dict[Event, Outcome]:
@@ -195,9 +207,12 @@ def _judge_running(
     return Wait(min(deadline, now + limits.look_seconds))
 
 
-def _judge_waiting(event: Event, lane: Lane, before: tuple[Outcome, ...], look: _Look) -> Verdict:
+def _judge_waiting(
+    event: Event, lane: Lane, before: tuple[Outcome, ...], deployment: Deployment, look: _Look
+) -> Verdict:
     limits, now = look.limits, look.now
-    known = (lane.taken_at or now, look.listening_since, *(o.end_time for o in before if o.end_time))
+    ends = (look.by_our_clock(outcome.end_time) for outcome in before if outcome.end_time)
+    known = (lane.taken_at or now, look.listening_since, *ends)
     # A host's clock that is ahead would put its end into the future.
     since = min(now, max(known))
     deadline = since + limits.pickup_seconds
@@ -206,6 +221,8 @@ def _judge_waiting(event: Event, lane: Lane, before: tuple[Outcome, ...], look: 
         return Reap((*before, _lost(event, None, now, ErrorCode.UNKNOWN_ERROR, text)))
     if now < since + limits.nudge_seconds:
         return Wait(min(deadline, since + limits.nudge_seconds))
+    if deployment.stopping and BY_EVENT[event].runner is Runner.HOST:
+        return Withdraw(before)
     return Nudge(min(deadline, now + 2 * limits.nudge_seconds))
 
 
