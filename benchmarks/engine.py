@@ -54,7 +54,7 @@ def run(*, hosts: int, rounds: int) -> list[Result]:
         bare_pids = [rig.spawn("benchmarks.bare", role).pid for role in ("control", "host")]
         settings = load_settings()
         counter = redis.Redis.from_url(plain(settings.store_url))
-        bare = bare_app("control")
+        bare = bare_app("client")
         ours = make_app(settings, "client")
         world = make_world(settings, ours)
         warm_up(world, QUEUE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, TypeVar
@@ -19,6 +21,8 @@ from workers.supervisor import die_with_parent
 
 T = TypeVar("T")
 CHECKOUT = Path(__file__).resolve().parent.parent
+PATIENCE = 5.0
+"""Seconds that processes have to end by themselves; nothing they hold is worth more."""
 
 
 class Result(NamedTuple):
@@ -49,6 +53,7 @@ class Rig:
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Rig:
+        clean_up_on_sigterm()
         url = self.redis.start()
         self.environment = {
             "SLIPWAY_HOME": str(self.home),
@@ -81,7 +86,8 @@ class Rig:
                 cwd=CHECKOUT,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                preexec_fn=die_with_parent,
+                # A worker that is asked politely waits for its Redis, which ends with us as well.
+                preexec_fn=partial(die_with_parent, signal.SIGKILL),
             )
         self._processes.append(process)
         return process
@@ -90,13 +96,23 @@ class Rig:
         """End what was started."""
         for process in self._processes:
             process.terminate()
+        deadline = time.monotonic() + PATIENCE
         for process in self._processes:
             try:
-                process.wait(15)
+                process.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
         self._processes.clear()
+
+
+def clean_up_on_sigterm() -> None:
+    """Have SIGTERM end this process as Ctrl-C does: with its processes ended and its folders removed."""
+
+    def leave(_number: int, _frame: object) -> None:
+        raise SystemExit(128 + signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, leave)
 
 
 def wait_until(ready: Callable[[], T | None], what: str, *, limit: float = 120.0, every: float = 0.01) -> T:

@@ -105,7 +105,7 @@ class Supervisor:
         return (self._logs / f"{name}.log").open("ab")
 
 
-def die_with_parent() -> None:
+def die_with_parent(by: signal.Signals = signal.SIGTERM) -> None:
     """Have the kernel end this process when its parent ends (Linux; elsewhere the supervisor's stop has to do)."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, by)
