@@ -1,4 +1,8 @@
-"""`slipway local` against the sum of its parts: process start, unpack, install, hooks. Prints the share of each."""
+"""`slipway local` against the sum of its parts: process start, unpack, install, hooks. Prints the share of each.
+
+Process start is an interpreter that loads the command, its engine and the settings. What the parts leave is the order,
+the journal, and whatever else the command loads on its way.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,8 @@ from domain.appspec import FileExistsBehavior
 from domain.bundles import BundleLimits, BundleType
 from workers.installing import install
 from workflows.appspec import parse_appspec
+
+START = "import cli.main, cli.local, workers.local; from config.settings import load_settings; load_settings()"
 
 
 def run(*, rounds: int) -> list[Result]:
@@ -55,7 +61,7 @@ def _parts(folder: Path, bundle: Path) -> dict[str, Callable[[], object]]:
 
     return {
         "whole": lambda: _python("-m", "cli.main", "local", str(bundle), *_where(folder)),
-        "process start": lambda: _python("-c", "import cli.local, workers.local"),
+        "process start": lambda: _python("-c", START),
         "unpack": lambda: unpack(bundle, BundleType.TGZ, archive, BundleLimits()),
         "install": installing,
         "hooks": hooks,
