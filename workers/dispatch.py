@@ -25,7 +25,7 @@ class CeleryDispatcher:
         self._app = app
         self._pickup_seconds = pickup_seconds
         lost = app.connection_for_write().connection_errors
-        self._unanswered: tuple[type[Exception], ...] = (
+        self._unanswered: tuple[type[BaseException], ...] = (
             OperationalError,
             *(error for error in lost if error is not KeyError),
         )

@@ -111,7 +111,9 @@ def _read(body: object) -> AgentReports | None:
         json.dumps(body, ensure_ascii=False).encode()
         return AgentReports.model_validate(body)
     except ValidationError as error:
-        logger.error("a message on the reports queue is not a report: %s", error.errors(include_input=False))
+        logger.error(
+            "a message on the reports queue is not a report: %s", error.errors(include_input=False, include_url=False)
+        )
     except (ValueError, TypeError, RecursionError) as error:
         logger.error("a message on the reports queue is not a report: %s", type(error).__name__)
     return None

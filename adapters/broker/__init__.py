@@ -1,0 +1,3 @@
+"""What the broker's client library lacks."""
+
+from __future__ import annotations
