@@ -1,0 +1,88 @@
+"""A world in memory for the engine's tasks: the store forgets all, and what would be sent is only written down."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from adapters.store.memory import MemoryStore
+from domain.applications import Application
+from domain.errors import InvalidRevision
+from domain.fleet import Instance, TargetKind
+from domain.limits import Limits
+from domain.reports import BundleSource
+from domain.revisions import RevisionLocation
+from tasks.runtime import World
+from tests.unit.workflows.engine_values import NOW, a_group
+
+
+class Sent:
+    """A dispatcher that writes down what it was asked to send."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, tuple[Any, ...]]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *args, **_: self.said.append((name, args))
+
+    def named(self, name: str) -> list[tuple[Any, ...]]:
+        """The arguments of each call of that name."""
+        return [args for said, args in self.said if said == name]
+
+
+class Links:
+    """Links to every revision, until there are none any more."""
+
+    def __init__(self) -> None:
+        self.gone = False
+
+    def source_of(self, revision: RevisionLocation, *, now: float) -> BundleSource:  # noqa: ARG002
+        if self.gone:
+            raise InvalidRevision("the bucket is not to be reached any more")
+        return BundleSource(location="http://127.0.0.1/bundle", bundle_type="zip")
+
+
+@dataclass
+class Hosts:
+    """The hosts there are."""
+
+    names: Sequence[str]
+
+    def instances(self) -> Sequence[Instance]:
+        return [
+            Instance(instance_id=name, kind=TargetKind.ON_PREMISES, arn=f"arn:{name}", tags={"role": "web"})
+            for name in self.names
+        ]
+
+
+@dataclass
+class Engine:
+    """The world, and a grip on its parts."""
+
+    hosts: Hosts = field(default_factory=lambda: Hosts(("web-1", "web-2")))
+    store: MemoryStore = field(default_factory=MemoryStore)
+    sent: Sent = field(default_factory=Sent)
+    links: Links = field(default_factory=Links)
+    now: float = NOW
+
+    def __post_init__(self) -> None:
+        self.store.applications.add("shop", Application(application_id="a-1", application_name="shop", create_time=NOW))
+        filters = ({"key": "role", "value": "web"},)
+        self.store.groups.add("shop/web", a_group(on_premises_instance_tag_filters=filters))
+
+    def world(self) -> World:
+        """The world, as of this moment."""
+        numbers = itertools.count()
+        return World(
+            store=self.store,
+            fleet=self.hosts,
+            sources=self.links,
+            dispatch=self.sent,
+            publishers=(),
+            limits=Limits(),
+            now=lambda: self.now,
+            token=lambda: f"token-{next(numbers)}",
+            new_id=lambda: f"d-NEW{next(numbers):06}",
+        )

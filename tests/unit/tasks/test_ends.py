@@ -1,0 +1,153 @@
+"""How deployments begin and end whatever happens between two writes, and whoever speaks at the same time."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from domain.deployments import CreateDeployment, DeploymentErrorCode, DeploymentStatus, Progress
+from domain.errors import WorldError
+from domain.groups import DeploymentGroup
+from tasks.admitting import create_deployment
+from tasks.rollout import begin, settle_now, stop
+from tests.unit.tasks.engine import Engine
+from tests.unit.workflows.engine_values import NOW, a_deployment, a_revision
+from workflows.group_memory import begun
+
+
+def group_of(engine: Engine) -> DeploymentGroup:
+    group = engine.store.groups.get("shop/web")
+    assert group is not None
+    return group
+
+
+def created(engine: Engine, **more: Any) -> str:
+    request = CreateDeployment(application_name="shop", deployment_group_name="web", revision=a_revision(), **more)
+    return create_deployment(engine.world(), request)
+
+
+def concluded(engine: Engine, monkeypatch: pytest.MonkeyPatch, *, failed: int) -> str:
+    """A deployment under way whose lanes have all retired, with one host of two or none failed; its id."""
+    deployment_id = created(engine)
+    begin(deployment_id)
+    counts = Progress(total=2, taken=2, succeeded=2 - failed, failed=failed, lanes=1, retired=1)
+    monkeypatch.setattr(engine.store, "progress", lambda *_: counts)
+    return deployment_id
+
+
+def test_one_that_fails_at_its_begin_is_remembered_as_failed(engine: Engine) -> None:
+    engine.hosts.names = ()
+    deployment_id = created(engine)
+    begin(deployment_id)
+    last = group_of(engine).last_attempted_deployment
+    assert last is not None
+    assert (last.deployment_id, last.status) == (deployment_id, DeploymentStatus.FAILED)
+    assert last.end_time is not None
+
+
+def test_an_application_that_was_deleted_is_named(engine: Engine) -> None:
+    deployment_id = created(engine)
+    engine.store.applications.remove("shop")
+    begin(deployment_id)
+    ended = engine.store.deployment(deployment_id)
+    assert ended is not None
+    assert ended.error_information is not None
+    assert ended.error_information.code is DeploymentErrorCode.APPLICATION_MISSING
+
+
+def test_a_revision_that_nobody_can_fetch_is_named(engine: Engine) -> None:
+    deployment_id = created(engine)
+    engine.links.gone = True
+    begin(deployment_id)
+    ended = engine.store.deployment(deployment_id)
+    assert ended is not None
+    assert ended.error_information is not None
+    assert ended.error_information.code is DeploymentErrorCode.INVALID_REVISION
+    assert "not to be reached any more" in ended.error_information.message
+
+
+def test_two_begins_of_one_process_do_not_mix_their_targets(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lease belongs to the process; the second one of its threads leaves the deployment to the first."""
+    deployment_id = created(engine)
+    amid, go, laid = threading.Event(), threading.Event(), []
+    honest = engine.store.lay_out
+
+    def slow(*given: Any) -> None:
+        laid.append(given)
+        amid.set()
+        assert go.wait(10)
+        honest(*given)
+
+    monkeypatch.setattr(engine.store, "lay_out", slow)
+    first = threading.Thread(target=begin, args=(deployment_id,))
+    first.start()
+    assert amid.wait(10)
+    begin(deployment_id)
+    go.set()
+    first.join(10)
+    assert len(laid) == 1
+    assert len(engine.sent.named("open_lanes")) == 1
+
+
+def test_a_broker_that_is_away_does_not_undo_an_admission(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(_: str) -> None:
+        raise WorldError("the broker is away")
+
+    monkeypatch.setattr(engine.sent, "begin", away, raising=False)
+    assert engine.store.deployment(created(engine)) is not None
+
+
+def test_a_stop_after_the_group_was_told_of_success_is_too_late(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Control dies once the group knows of the success; the stop that comes then must not make two truths of it."""
+    deployment_id = concluded(engine, monkeypatch, failed=1)
+    present = engine.store.deployment(deployment_id)
+    assert present is not None
+    honest = engine.store.change
+
+    def dies(*_: Any) -> None:
+        raise WorldError("killed")
+
+    monkeypatch.setattr(engine.store, "change", dies)
+    with pytest.raises(WorldError):
+        settle_now(engine.world(), present)
+    monkeypatch.setattr(engine.store, "change", honest)
+    stop(engine.world(), deployment_id)
+    stopping = engine.store.deployment(deployment_id)
+    assert stopping is not None
+    assert stopping.stopping is not None
+    settle_now(engine.world(), stopping)
+    ended = engine.store.deployment(deployment_id)
+    assert ended is not None
+    assert ended.status is DeploymentStatus.SUCCEEDED
+    assert group_of(engine).target_revision == ended.revision
+
+
+def test_a_stop_between_the_groups_word_and_the_verdict_is_too_late(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment_id = concluded(engine, monkeypatch, failed=1)
+    present = engine.store.deployment(deployment_id)
+    assert present is not None
+    stop(engine.world(), deployment_id)
+    settle_now(engine.world(), present)
+    ended, last = engine.store.deployment(deployment_id), group_of(engine).last_attempted_deployment
+    assert ended is not None
+    assert last is not None
+    assert ended.status == last.status == DeploymentStatus.SUCCEEDED
+
+
+def test_a_settle_that_slept_does_not_take_the_group_back(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two settle at once; by the time the slower one speaks, the group has gone on to another deployment."""
+    deployment_id = concluded(engine, monkeypatch, failed=0)
+    slow = engine.store.deployment(deployment_id)
+    assert slow is not None
+    settle_now(engine.world(), slow)
+    other = a_deployment(deployment_id="d-OTHER0000", create_time=NOW + 60)
+    engine.store.groups.change("shop/web", lambda group: begun(group, other))
+    after = group_of(engine)
+    settle_now(engine.world(), slow)
+    assert group_of(engine) == after

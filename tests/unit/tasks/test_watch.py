@@ -1,0 +1,110 @@
+"""The watch goes on past what it cannot look at, and gives no agent up that nobody could have heard."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from domain.deployments import Lane
+from domain.errors import WorldError
+from domain.moves import Due
+from domain.reports import EventStatus
+from tasks.recording import nobody_listens, say_listening
+from tasks.watch import look_at_lanes
+from tests.unit.tasks.engine import Engine
+from tests.unit.workflows.engine_values import NOW, a_deployment, taken
+from workers import watch
+
+
+def a_lane(engine: Engine, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Lanes 0 to `number` - 1 that wait for agents that were never heard of."""
+    deployment = a_deployment()
+    engine.store.admit(deployment, token=None, queue=False)
+    lanes = [Due(deployment.deployment_id, 0, lane, NOW) for lane in range(number)]
+    held = iter([lanes])
+    monkeypatch.setattr(engine.store, "due", lambda *_, **__: next(held, []))
+    monkeypatch.setattr(
+        engine.store,
+        "lane",
+        lambda _, __, lane: Lane(number=lane, step=1, target_id=f"web-{lane}", attempt="t-1", taken_at=NOW - 60),
+    )
+    monkeypatch.setattr(engine.store, "target", lambda _, name: taken(name))
+
+
+def test_a_lane_that_meets_a_bug_keeps_no_other_waiting(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_lane(engine, monkeypatch, 2)
+    honest = engine.store.seen
+
+    def odd(hosts: list[str]) -> object:
+        if hosts == ["web-0"]:
+            raise ValueError("a bug")
+        return honest(hosts)
+
+    monkeypatch.setattr(engine.store, "seen", odd)
+    postponed: list[int] = []
+    monkeypatch.setattr(engine.store, "postpone", lambda due, _: postponed.append(due.lane))
+    assert look_at_lanes(engine.world(), listening_since=NOW - 60) == 2
+    assert postponed == [0, 1]
+    assert [args[2].number for args in engine.sent.named("run_host")] == [1]
+
+
+def test_a_store_that_is_away_ends_the_round(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_lane(engine, monkeypatch, 1)
+
+    def away(_: object) -> None:
+        raise WorldError("away")
+
+    monkeypatch.setattr(engine.store, "seen", away)
+    with pytest.raises(WorldError):
+        look_at_lanes(engine.world(), listening_since=NOW - 60)
+
+
+def test_a_host_whose_revision_is_out_of_reach_fails_at_once(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_lane(engine, monkeypatch, 1)
+    engine.links.gone = True
+    look_at_lanes(engine.world(), listening_since=NOW - 60)
+    ((_, _, _, report),) = engine.sent.named("continue_lane")
+    assert report.order.source is None
+    assert [outcome.status for outcome in report.outcomes] == [EventStatus.FAILED]
+    assert "not to be reached any more" in report.outcomes[0].diagnostics.message
+
+
+def test_the_watch_lives_through_a_bug(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    end, rounds = threading.Event(), []
+
+    def broken(*_: object, **__: object) -> None:
+        rounds.append(1)
+        if len(rounds) == 3:
+            end.set()
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(watch, "round_of_watch", broken)
+    monkeypatch.setattr(watch, "EVERY", 0.0)
+    watch.run_watch(engine.world(), end)
+    assert len(rounds) == 3
+
+
+def test_silence_counts_only_while_somebody_listens(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While no recorder runs, agents seem silent; the watch counts from the moment when one listens again."""
+    end = threading.Event()
+    since: list[float] = []
+    deaf = iter([False, True, False])
+
+    def look(_: object, *, listening_since: float, deployments_too: bool) -> None:
+        since.append(listening_since - NOW)
+        engine.now += 100
+        if len(since) == 3:
+            end.set()
+
+    monkeypatch.setattr(watch, "nobody_listens", lambda _: next(deaf))
+    monkeypatch.setattr(watch, "round_of_watch", look)
+    monkeypatch.setattr(watch, "EVERY", 0.0)
+    watch.run_watch(engine.world(), end)
+    assert since == [0, 100, 100]
+
+
+def test_a_recorder_is_heard_by_every_watch(engine: Engine) -> None:
+    say_listening(engine.world())
+    other = Engine(store=engine.store.peer())
+    assert not nobody_listens(other.world())

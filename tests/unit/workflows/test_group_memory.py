@@ -1,0 +1,64 @@
+"""What a group remembers of its deployments, also when word of them comes late or twice."""
+
+from __future__ import annotations
+
+import pytest
+
+from domain.deployments import DeploymentStatus
+from tests.unit.workflows.engine_values import NOW, a_deployment, a_group, a_revision
+from workflows.group_memory import begun, ended, knows_success
+
+FIRST = a_deployment(deployment_id="d-FIRST0000", revision=a_revision("v1"))
+SECOND = a_deployment(deployment_id="d-SECOND000", revision=a_revision("v2"))
+END = {"complete_time": NOW}
+SUCCESS = {"status": DeploymentStatus.SUCCEEDED, **END}
+GROUP = a_group()
+
+
+def test_a_deployment_is_remembered_from_its_begin_to_its_end() -> None:
+    during = begun(GROUP, FIRST)
+    assert during.last_attempted_deployment is not None
+    assert during.last_attempted_deployment.status == DeploymentStatus.IN_PROGRESS
+    assert during.target_revision is None
+    after = ended(during, FIRST.model_copy(update=SUCCESS))
+    assert after.last_attempted_deployment == after.last_successful_deployment
+    assert after.last_successful_deployment is not None
+    assert after.last_successful_deployment.end_time == NOW
+    assert after.target_revision == FIRST.revision
+
+
+@pytest.mark.parametrize("status", [DeploymentStatus.FAILED, DeploymentStatus.STOPPED])
+def test_what_does_not_succeed_leaves_the_revision(status: DeploymentStatus) -> None:
+    good = ended(begun(GROUP, FIRST), FIRST.model_copy(update=SUCCESS))
+    after = ended(begun(good, SECOND), SECOND.model_copy(update={"status": status, **END}))
+    assert after.target_revision == FIRST.revision
+    assert after.last_successful_deployment == good.last_successful_deployment
+    assert after.last_attempted_deployment is not None
+    assert after.last_attempted_deployment.status == status
+
+
+def test_one_that_ends_as_it_begins_is_remembered_as_ended() -> None:
+    after = begun(GROUP, FIRST.model_copy(update={"status": DeploymentStatus.FAILED, **END}))
+    assert after.last_attempted_deployment is not None
+    assert after.last_attempted_deployment.status == DeploymentStatus.FAILED
+
+
+def test_a_late_word_of_an_earlier_deployment_changes_nothing() -> None:
+    first = ended(begun(GROUP, FIRST), FIRST.model_copy(update=SUCCESS))
+    second = ended(begun(first, SECOND), SECOND.model_copy(update=SUCCESS))
+    assert ended(second, FIRST.model_copy(update=SUCCESS)) == second
+    assert second.target_revision == SECOND.revision
+
+
+def test_a_group_made_anew_under_the_old_name_remembers_nothing_of_before() -> None:
+    anew = a_group(deployment_group_id="g-2")
+    assert begun(anew, FIRST) == anew
+    assert ended(anew, FIRST.model_copy(update=SUCCESS)) == anew
+
+
+def test_a_success_that_was_told_is_known() -> None:
+    during = begun(GROUP, FIRST)
+    assert not knows_success(during, FIRST)
+    after = ended(during, FIRST.model_copy(update=SUCCESS))
+    assert knows_success(after, FIRST)
+    assert not knows_success(after, SECOND)
