@@ -45,8 +45,8 @@ class Result(NamedTuple):
 class Rig:
     """A folder, a Redis and the processes started on it."""
 
-    def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="slipway-bench-")
+    def __init__(self, where: Path | None = None) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="slipway-bench-", dir=where)
         self.home = Path(self._folder.name)
         self.redis = EmbeddedRedis(self.home / "redis")
         self.environment: dict[str, str] = {}

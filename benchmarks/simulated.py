@@ -43,6 +43,10 @@ class ForgetfulJournal:
         self._outcomes: dict[tuple[str, Event], Outcome] = {}
         self._lock = threading.Lock()
 
+    def knows(self, attempt: str) -> bool:
+        """Whether the attempt is under way."""
+        return attempt in self._attempts
+
     def open(self, order: HostOrder) -> _Attempt:
         """The attempt of the order."""
         with self._lock:
