@@ -6,7 +6,7 @@ from typing import Literal
 
 from celery import Celery
 
-from adapters.broker.redis import tolerate_garbage
+from adapters.broker.redis import be_tolerant
 from config.queues import celery_config
 from config.settings import Settings
 
@@ -16,7 +16,7 @@ Role = Literal["control", "agent", "client"]
 def make_app(settings: Settings, role: Role) -> Celery:
     """An app for the role; it becomes the process's current one, since signatures find their app that way."""
     if not settings.broker_url.startswith("amqp"):
-        tolerate_garbage()
+        be_tolerant()
     app = Celery("slipway", set_as_current=True)
     app.conf.update(celery_config(settings, role))
     app.set_default()

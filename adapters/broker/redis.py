@@ -1,5 +1,5 @@
-"""Kombu's Redis transport, made to bear what is no message: anyone can push to a list, and one odd entry would end the
-worker that takes it, with all that runs on it. RabbitMQ's clients hand such a thing to Celery, which drops it.
+"""Kombu's Redis transport, made to bear what would end a worker with all that runs on it: things on a list that are no
+message, which anyone can push, and a server that goes away while messages are in hand. RabbitMQ's client bears both.
 """
 
 from __future__ import annotations
@@ -9,12 +9,35 @@ from queue import Empty
 from typing import Any
 
 from kombu.transport import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 logger = logging.getLogger(__name__)
 
 
+class TolerantQoS(redis.QoS):
+    """Keeps account of messages in hand, also when their connection is gone."""
+
+    def restore_unacked(self, client: Any = None) -> None:
+        """Put messages in hand back; without a connection they stay in the hash of the unacknowledged, from where the
+        visibility timeout, or for hosts the watch, brings them back."""
+        if client is None and self.channel.connection.client is None:
+            delivered: Any = self._delivered
+            delivered.clear()
+            return
+        super().restore_unacked(client)
+
+
 class TolerantChannel(redis.Channel):
     """A channel that drops what is no message. The list has lost it by then, so it does not come again."""
+
+    QoS = TolerantQoS
+
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
+        """Without retries of the client's own: it would connect anew in the middle of a read, and then wait for the
+        next broadcast for ever while the worker's tasks lie in their queue. Celery starts its connections afresh."""
+        given: dict[str, Any] = super()._connparams(asynchronous=asynchronous)  # type: ignore[misc]
+        return {**given, "retry": Retry(NoBackoff(), 0)}
 
     def _brpop_read(self, **options: Any) -> Any:
         try:
@@ -25,6 +48,6 @@ class TolerantChannel(redis.Channel):
             raise Empty from None
 
 
-def tolerate_garbage() -> None:
+def be_tolerant() -> None:
     """Have every Redis connection of this process use such channels."""
     redis.Transport.Channel = TolerantChannel

@@ -1,0 +1,27 @@
+"""What our Redis channels bear beyond kombu's: nobody to put messages back to, and a read that must not reconnect."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from kombu.transport import redis
+
+from adapters.broker.redis import TolerantChannel, TolerantQoS
+
+
+def test_messages_in_hand_are_let_go_without_a_connection() -> None:
+    account: Any = object.__new__(TolerantQoS)
+    account.channel = SimpleNamespace(connection=SimpleNamespace(client=None))
+    account._delivered = {"tag": "message"}
+    account.restore_unacked()
+    assert account._delivered == {}
+
+
+def test_connections_do_not_start_anew_in_the_middle_of_a_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis.Channel, "_connparams", lambda *_, **__: {"host": "h"})
+    channel: Any = object.__new__(TolerantChannel)
+    given = channel._connparams()
+    assert given["host"] == "h"
+    assert given["retry"]._retries == 0
