@@ -110,6 +110,7 @@ def clean_up_on_sigterm() -> None:
     """Have SIGTERM end this process as Ctrl-C does: with its processes ended and its folders removed."""
 
     def leave(_number: int, _frame: object) -> None:
+        say("ended by SIGTERM, with what is left unmeasured")
         raise SystemExit(128 + signal.SIGTERM)
 
     signal.signal(signal.SIGTERM, leave)
