@@ -400,18 +400,17 @@ def test_a_message_of_a_lost_connection_is_void_and_settles_no_other(
 
 
 class Engine:
-    """Makes deployments, the same one for the same token, and restarts the broker at the first."""
+    """Makes deployments, the same one for the same token, and holds the first until the broker has been restarted."""
 
-    def __init__(self, restart: Callable[[], None]) -> None:
+    def __init__(self) -> None:
         self.made: dict[str | None, str] = {}
+        self.holding = threading.Event()
         self.restarted = threading.Event()
-        self._restart = restart
 
     def __call__(self, request: CreateDeployment) -> str:
         made = self.made.setdefault(request.client_request_token, f"d-{request.description}")
-        if not self.restarted.is_set():
-            self._restart()
-            self.restarted.set()
+        self.holding.set()
+        assert self.restarted.wait(90)
         return made
 
 
@@ -432,13 +431,16 @@ def survive_a_restart(broker: Broker, restart: Callable[[], None]) -> None:
     """One message is in hand while the broker restarts and one waits: each makes one deployment and is answered."""
     queue = f"requests-{uuid.uuid4().hex}"
     answers = f"answers-{queue}"
-    source, engine = open_trigger(broker.url, queue=queue, dead_queue=f"{queue}.dead"), Engine(restart)
+    source, engine = open_trigger(broker.url, queue=queue, dead_queue=f"{queue}.dead"), Engine()
     broker.send(answers, b"{}")
     broker.read(answers)
     for number in (1, 2):
         broker.send(queue, json.dumps({"description": str(number)}).encode(), reply_to=answers, delivery_mode=2)
     with running(source, engine):
-        assert engine.restarted.wait(90)
+        assert engine.holding.wait(90)
+        # Here and not in the loop: a server ends with the thread that started it.
+        restart()
+        engine.restarted.set()
         assert [broker.read(answers) for _ in range(2)] == [{"deploymentId": "d-1"}, {"deploymentId": "d-2"}]
     assert sorted(engine.made.values()) == ["d-1", "d-2"]
 

@@ -128,10 +128,10 @@ def test_an_agent_that_is_away_is_not_waited_for(site: Site, tmp_path: Path) -> 
     site.end("agent-web-2")
     site.group("away", config=ALL_AT_ONCE)
     stopped = site.deploy(holding(tmp_path / "v1"), group="away")
-    wait_until((tmp_path / "web-1").exists, "the hook")
+    wait_until(lambda: all((tmp_path / host).exists() for host in ("web-1", "web-3")), "the hooks")
     stop(site.world, stopped)
     (tmp_path / "go").touch()
-    ended = site.ended(stopped, limit=15)
+    ended = site.ended(stopped, limit=30)
     assert ended.status is DeploymentStatus.STOPPED
     assert sorted(statuses(site, ended)) == [TargetStatus.FAILED, TargetStatus.FAILED, TargetStatus.SKIPPED]
     is_over(site, ended)
