@@ -223,7 +223,8 @@ def _judge_waiting(
         return Wait(min(deadline, since + limits.nudge_seconds))
     if deployment.stopping and BY_EVENT[event].runner is Runner.HOST:
         return Withdraw(before)
-    return Nudge(min(deadline, now + 2 * limits.nudge_seconds))
+    # Each time twice as late: behind a long queue the copies must not outgrow the work.
+    return Nudge(min(deadline, max(now + 2 * limits.nudge_seconds, now + (now - since))))
 
 
 def unfetchable(events: Sequence[Event], record: TargetRecord, why: str, *, now: Instant) -> tuple[Outcome, ...]:
