@@ -15,6 +15,7 @@ from tasks.admitting import create_deployment
 from tasks.runtime import World
 
 APPLICATION = "bench"
+APPLICATION_ID = "00000000-0000-4000-8000-000000000000"
 NOWHERE = RevisionLocation(
     revision_type=RevisionType.LOCAL, local_location=LocalLocation(path="/nowhere", bundle_type="directory")
 )
@@ -24,16 +25,16 @@ def make_group(world: World, *, config: str, hosts: int, queue: str | None) -> s
     """A fresh group with so many hosts that all consume `queue` (or each its own); its name."""
     name = f"group-{uuid.uuid4().hex[:8]}"
     world.store.applications.add(
-        APPLICATION, Application(application_id=str(uuid.uuid4()), application_name=APPLICATION, create_time=0.0)
+        Application(application_id=APPLICATION_ID, application_name=APPLICATION, create_time=0.0)
     )
     group = DeploymentGroup(
-        application_name=APPLICATION,
+        application_id=APPLICATION_ID,
         deployment_group_id=str(uuid.uuid4()),
         deployment_group_name=name,
         deployment_config_name=config,
         on_premises_instance_tag_filters=(TagFilter(key="group", value=name),),
     )
-    world.store.groups.add(group.key, group)
+    world.store.groups.add(group)
     for number in range(hosts):
         host = f"{name}-{number:05}"
         instance = Instance(

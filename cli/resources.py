@@ -1,26 +1,17 @@
-"""Commands that make what deployments need: applications, deployment groups, configurations, registered hosts."""
+"""Commands that make what deployments need: applications, deployment groups, configurations, registered hosts. They
+call the API's own operations."""
 
 from __future__ import annotations
 
-import secrets
-import string
-import uuid
+from typing import Any
 
 import click
 
-from cli.world import answer, json_option, settings, world
-from domain.applications import Application
-from domain.configs import ONE_AT_A_TIME, PREDEFINED, DeploymentConfig, MinimumHealthyHosts, MinimumHealthyHostsType
-from domain.errors import (
-    ApplicationAlreadyExists,
-    DeploymentConfigAlreadyExists,
-    DeploymentGroupAlreadyExists,
-    InstanceNameAlreadyRegistered,
-    InvalidTag,
-)
-from domain.fleet import Instance, TargetKind
-from domain.groups import Busy, DeploymentGroup, TagFilter, TagFilterType
-from workflows import admission, resources
+from cli.world import answer, json_option, site
+from domain.configs import ONE_AT_A_TIME
+from domain.errors import InvalidTag
+from domain.groups import Busy
+from workflows.resources import check_instance
 
 
 @click.command()
@@ -28,12 +19,10 @@ from workflows import admission, resources
 @json_option
 def create_application(name: str, as_json: bool) -> None:
     """Create the application NAME."""
-    here = world()
-    made = Application(application_id=str(uuid.uuid4()), application_name=name, create_time=here.now())
-    resources.check_application_name(name)
-    if not here.store.applications.add(name, made):
-        raise ApplicationAlreadyExists(f"An application with the name {name} exists already; choose another name.")
-    answer({"applicationId": made.application_id}, f"created application {name}", as_json=as_json)
+    from api.operations.applications import create_application as create
+
+    made = create(site(), {"applicationName": name})
+    answer(made, f"created application {name}", as_json=as_json)
 
 
 @click.command()
@@ -58,26 +47,22 @@ def create_group(
     as_json: bool,
 ) -> None:
     """Create the deployment group NAME of APPLICATION, for the registered hosts that carry a tag."""
-    here = world()
-    made = DeploymentGroup(
-        application_name=application,
-        deployment_group_id=str(uuid.uuid4()),
-        deployment_group_name=name,
-        deployment_config_name=config,
-        on_premises_instance_tag_filters=tuple(map(_filter, tags)),
-        create_time=here.now(),
-        busy=Busy.QUEUE if queue else Busy.REFUSE,
-        event_seconds=event_seconds,
-        appspec_filename=appspec_filename,
-    )
-    resources.check_group(
-        made,
-        application=here.store.applications.get(application) is not None,
-        config=config in PREDEFINED or here.store.configs.get(config) is not None,
-    )
-    if not here.store.groups.add(made.key, made):
-        raise DeploymentGroupAlreadyExists(f"The application {application} has a deployment group {name} already.")
-    answer({"deploymentGroupId": made.deployment_group_id}, f"created deployment group {made.key}", as_json=as_json)
+    from api.operations.groups import add_group
+
+    given = {
+        "applicationName": application,
+        "deploymentGroupName": name,
+        "deploymentConfigName": config,
+        "onPremisesInstanceTagFilters": [_filter(tag) for tag in tags],
+    }
+    ours = {
+        "busy": Busy.QUEUE if queue else Busy.REFUSE,
+        "eventSeconds": event_seconds,
+        "appspecFilename": appspec_filename,
+    }
+    made = add_group(site(), given, ours)
+    text = f"created deployment group {application}/{name}"
+    answer({"deploymentGroupId": made.deployment_group_id}, text, as_json=as_json)
 
 
 @click.command()
@@ -87,24 +72,17 @@ def create_group(
 @json_option
 def create_config(name: str, host_count: int | None, fleet_percent: int | None, as_json: bool) -> None:
     """Create the deployment configuration NAME: how many hosts stay healthy at any time."""
+    from api.operations.configs import create_deployment_config
+
     if (host_count is None) == (fleet_percent is None):
         raise click.UsageError("give exactly one of --host-count and --fleet-percent")
-    here = world()
     minimum = (
-        MinimumHealthyHosts(type=MinimumHealthyHostsType.HOST_COUNT, value=host_count)
+        {"type": "HOST_COUNT", "value": host_count}
         if host_count is not None
-        else MinimumHealthyHosts(type=MinimumHealthyHostsType.FLEET_PERCENT, value=fleet_percent or 0)
+        else {"type": "FLEET_PERCENT", "value": fleet_percent}
     )
-    made = DeploymentConfig(
-        deployment_config_name=name,
-        deployment_config_id=str(uuid.uuid4()),
-        minimum_healthy_hosts=minimum,
-        create_time=here.now(),
-    )
-    resources.check_config(made)
-    if not here.store.configs.add(name, made):
-        raise DeploymentConfigAlreadyExists(f"A deployment configuration {name} exists already; choose another name.")
-    answer({"deploymentConfigId": made.deployment_config_id}, f"created configuration {name}", as_json=as_json)
+    made = create_deployment_config(site(), {"deploymentConfigName": name, "minimumHealthyHosts": minimum})
+    answer(made, f"created configuration {name}", as_json=as_json)
 
 
 @click.command()
@@ -113,18 +91,11 @@ def create_config(name: str, host_count: int | None, fleet_percent: int | None, 
 @json_option
 def register(name: str, tags: tuple[str, ...], as_json: bool) -> None:
     """Register the on-premises host NAME, whose agent runs as `slipway agent --id NAME`."""
-    here = world()
-    suffix = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(10))
-    made = Instance(
-        instance_id=name,
-        kind=TargetKind.ON_PREMISES,
-        arn=admission.instance_arn(settings().region, settings().account_id, name, suffix),
-        tags=dict(map(_tag, tags)),
-        register_time=here.now(),
-    )
-    resources.check_instance(name, made.tags)
-    if not here.store.instances.add(name, made):
-        raise InstanceNameAlreadyRegistered(f"An on-premises instance {name} is registered already.")
+    from api.operations import instances
+
+    mine = dict(map(_tag, tags))
+    check_instance(name, mine)
+    made = instances.register(site(), name, mine)
     answer({"instanceArn": made.arn}, f"registered {name}", as_json=as_json)
 
 
@@ -135,8 +106,8 @@ def _tag(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _filter(text: str) -> TagFilter:
+def _filter(text: str) -> dict[str, Any]:
     if "=" not in text:
-        return TagFilter(key=text, type=TagFilterType.KEY_ONLY)
+        return {"Key": text, "Type": "KEY_ONLY"}
     key, value = _tag(text)
-    return TagFilter(key=key, value=value, type=TagFilterType.KEY_AND_VALUE)
+    return {"Key": key, "Value": value, "Type": "KEY_AND_VALUE"}

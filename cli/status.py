@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.following import as_json_value, follow, look
-from cli.world import json_option, world
+from cli.world import json_option, site, world
 from console.grid import draw
 from domain.errors import DeploymentTargetDoesNotExist
 from domain.lifecycle import Event
@@ -38,14 +38,18 @@ def status(deployment_id: str, watch: bool, as_json: bool) -> None:
 @json_option
 def list_deployments(group: str | None, limit: int, as_json: bool) -> None:
     """List deployments, newest first."""
+    from api.operations import finding
+
     here = world()
     group_id = None
     if group is not None:
-        held = here.store.groups.get(group)
-        if held is None:
-            raise click.UsageError(f"there is no deployment group {group}: write APPLICATION/GROUP")
+        application, _, name = group.partition("/")
+        if not name:
+            raise click.UsageError(f"--group {group}: write APPLICATION/GROUP")
+        held = finding.group(site(), finding.application(site(), application), name)
         group_id = held.deployment_group_id
-    found = [d for d in here.store.deployments(here.store.recent(group_id=group_id, limit=limit)) if d]
+    recent = here.store.recent(group_id=group_id, limit=limit)
+    found = [d for d in here.store.deployments([deployment_id for _, deployment_id in recent]) if d]
     if as_json:
         shown = {"deployment_id", "application_name", "deployment_group_name", "status", "create_time", "complete_time"}
         click.echo(json.dumps([d.model_dump(mode="json", include=shown) for d in found], indent=2))

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from api.site import Site
 from config.settings import Settings, load_settings
 from tasks.runtime import World
 
@@ -33,6 +34,14 @@ def world() -> World:
     from workers.wiring import make_world
 
     return make_world(settings(), make_app(settings(), "client"))
+
+
+@cache
+def site() -> Site:
+    """What the API's operations work with; commands call the same operations."""
+    from workers.wiring import make_site
+
+    return make_site(settings(), world())
 
 
 def answer(value: object, text: str, *, as_json: bool) -> None:

@@ -22,6 +22,8 @@ class Endpoint(Value):
     bundles_url: str
     bundles_key: str = Field(repr=False)
     bundles_token: str = Field(repr=False)
+    api_url: str = ""
+    api_key: str = Field("", repr=False)
     flower_url: str = ""
     pid: int = Field(gt=0)
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 
 from config.urls import BROKER_SCHEMES, REDIS_SCHEMES, checked_url
 from domain.bundles import BundleLimits
-from domain.limits import Limits
+from domain.limits import Limits, Quotas
 
 
 class Section(BaseModel):
@@ -90,6 +90,21 @@ class BundleSettings(Section):
     link_seconds: int = Field(3600, ge=60)
 
 
+class ApiSettings(Section):
+    """The CodeDeploy API."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(0, ge=0, le=65535)
+    """0 picks a free port with `slipway up`, and 8020 otherwise."""
+    key: SecretStr = SecretStr("")
+    """The secrets of access keys and the marks on paging tokens are worked out from it; a new one ends all keys."""
+    authenticate: bool = True
+    """False takes every call without looking at its signature."""
+    max_body_bytes: int = Field(1024 * 1024, ge=1024)
+    audit_file: Path | None = None
+    """Where every call is written down, one JSON object a line; the log otherwise."""
+
+
 class FlowerSettings(Section):
     """The dashboard."""
 
@@ -116,6 +131,12 @@ class FlowerSettings(Section):
 
 class LimitSettings(Limits):
     """The engine's time limits, in seconds."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class QuotaSettings(Quotas):
+    """How much there may be of what."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 

@@ -18,11 +18,13 @@ from config.endpoint import Endpoint, read_endpoint
 from config.sections import (
     AddressSettings,
     AgentSettings,
+    ApiSettings,
     BrokerSettings,
     BundleSettings,
     ControlSettings,
     FlowerSettings,
     LimitSettings,
+    QuotaSettings,
     StoreSettings,
 )
 from config.sources import PREFIX, InvalidSettings, check_variables, keys_of, names_of, read_file, variable
@@ -57,8 +59,10 @@ class Settings(BaseSettings):
     control: ControlSettings = ControlSettings()
     agent: AgentSettings = AgentSettings()
     bundles: BundleSettings = BundleSettings()
+    api: ApiSettings = ApiSettings()
     flower: FlowerSettings = FlowerSettings()
     limits: LimitSettings = LimitSettings()
+    quotas: QuotaSettings = QuotaSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -134,6 +138,7 @@ def _joined(settings: Settings, endpoint: Endpoint | None) -> Settings:
             "token": SecretStr(endpoint.bundles_token),
         }
     )
+    api = settings.api.model_copy(update={"key": SecretStr(endpoint.api_key)})
     broker = settings.broker if settings.broker.url else BrokerSettings(url=SecretStr(endpoint.broker_url))
     store = StoreSettings(url=SecretStr(endpoint.store_url))
-    return settings.model_copy(update={"bundles": bundles, "broker": broker, "store": store})
+    return settings.model_copy(update={"api": api, "bundles": bundles, "broker": broker, "store": store})

@@ -25,12 +25,28 @@ class MinimumHealthyHosts(Value):
     value: int
 
 
+class MinimumHealthyHostsPerZone(Value):
+    """The least number (or percentage) of a zone's targets that stay healthy."""
+
+    type: MinimumHealthyHostsType
+    value: int
+
+
+class ZonalConfig(Value):
+    """One zone after the other, and how long to look on after each; seconds."""
+
+    first_zone_monitor_duration_in_seconds: int | None = None
+    monitor_duration_in_seconds: int | None = None
+    minimum_healthy_hosts_per_zone: MinimumHealthyHostsPerZone | None = None
+
+
 class DeploymentConfig(Value):
     """A named, immutable rule for the speed of deployments."""
 
     deployment_config_name: str
     deployment_config_id: str
     minimum_healthy_hosts: MinimumHealthyHosts
+    zonal_config: ZonalConfig | None = None
     create_time: Instant = 0.0
     compute_platform: str = "Server"
 
@@ -59,3 +75,41 @@ PREDEFINED: dict[str, DeploymentConfig] = {
         ),
     )
 }
+
+
+class RoutingConfig(Value):
+    """A predefined configuration of another compute platform: listed and shown as AWS does, of no use to servers."""
+
+    deployment_config_name: str
+    compute_platform: str
+    type: str
+    percentage: int | None = None
+    interval: int | None = None
+    """Minutes."""
+
+
+def _routing(
+    platform: str, name: str, kind: str, percentage: int | None = None, interval: int | None = None
+) -> RoutingConfig:
+    return RoutingConfig(
+        deployment_config_name=f"CodeDeployDefault.{platform}{name}",
+        compute_platform=platform,
+        type=kind,
+        percentage=percentage,
+        interval=interval,
+    )
+
+
+ROUTING: dict[str, RoutingConfig] = {
+    config.deployment_config_name: config
+    for config in (
+        _routing("Lambda", "AllAtOnce", "AllAtOnce"),
+        *(_routing("Lambda", f"Canary10Percent{m}Minutes", "TimeBasedCanary", 10, m) for m in (5, 10, 15, 30)),
+        _routing("Lambda", "Linear10PercentEvery1Minute", "TimeBasedLinear", 10, 1),
+        *(_routing("Lambda", f"Linear10PercentEvery{m}Minutes", "TimeBasedLinear", 10, m) for m in (2, 3, 10)),
+        _routing("ECS", "AllAtOnce", "AllAtOnce"),
+        *(_routing("ECS", f"Linear10PercentEvery{m}Minutes", "TimeBasedLinear", 10, m) for m in (1, 3)),
+        *(_routing("ECS", f"Canary10Percent{m}Minutes", "TimeBasedCanary", 10, m) for m in (5, 15)),
+    )
+}
+"""The predefined configurations of Lambda and ECS, by name."""

@@ -15,6 +15,13 @@ from domain.appspec import FileExistsBehavior
 from domain.configs import MinimumHealthyHosts
 from domain.errors import IllegalMove
 from domain.fleet import Target
+from domain.group_options import (
+    AlarmConfiguration,
+    AutoRollbackConfiguration,
+    DeploymentStyle,
+    Ec2DeploymentOptions,
+    LoadBalancerInfo,
+)
 from domain.lifecycle import Event
 from domain.reports import Diagnostics, EventStatus
 from domain.revisions import RevisionLocation
@@ -144,6 +151,13 @@ class ErrorInformation(Value):
     message: str
 
 
+class DeploymentMode(StrEnum):
+    """STANDARD installs a revision; RESTART stops, starts and validates the one that is there."""
+
+    STANDARD = "STANDARD"
+    RESTART = "RESTART"
+
+
 class CreateDeployment(Value):
     """A request for a deployment, in the shape of the API's CreateDeployment; the trigger queue takes it as JSON."""
 
@@ -156,6 +170,10 @@ class CreateDeployment(Value):
     update_outdated_instances_only: bool = False
     file_exists_behavior: str | None = None
     target_instances: Mapping[str, object] | None = None
+    auto_rollback_configuration: AutoRollbackConfiguration | None = None
+    override_alarm_configuration: AlarmConfiguration | None = None
+    ec2_deployment_options: Ec2DeploymentOptions | None = None
+    deployment_mode: DeploymentMode = DeploymentMode.STANDARD
     client_request_token: str | None = None
     """Ours: a second request with the same token answers with the first one's deployment."""
     creator: str = "user"
@@ -185,8 +203,11 @@ class Deployment(Value):
     `Progress`."""
 
     deployment_id: str
+    application_id: str
     application_name: str
+    """As it was at admission: hooks and events speak of it by that name even if it is renamed since."""
     deployment_group_name: str
+    """As it was at admission."""
     deployment_group_id: str
     deployment_config_name: str
     minimum_healthy_hosts: MinimumHealthyHosts
@@ -204,6 +225,14 @@ class Deployment(Value):
     ignore_application_stop_failures: bool = False
     update_outdated_instances_only: bool = False
     file_exists_behavior: FileExistsBehavior = FileExistsBehavior.DISALLOW
+    deployment_mode: DeploymentMode = DeploymentMode.STANDARD
+    deployment_style: DeploymentStyle | None = None
+    load_balancer_info: LoadBalancerInfo | None = None
+    auto_rollback_configuration: AutoRollbackConfiguration | None = None
+    override_alarm_configuration: AlarmConfiguration | None = None
+    ec2_deployment_options: Ec2DeploymentOptions | None = None
+    status_messages: tuple[str, ...] = ()
+    """What a person should know of this deployment beside its status."""
     event_seconds: int = 3600
     appspec_filename: str | None = None
 

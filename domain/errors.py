@@ -24,12 +24,22 @@ class CallerError(SlipwayError):
     code = "InvalidInputException"
 
 
+class InvalidInput(CallerError):
+    """The input is not valid."""
+
+    code = "InvalidInputException"
+
+
 class WorldError(SlipwayError):
     """Something outside did not answer as it should; trying again may help."""
 
 
 class Conflict(WorldError):
     """The record changed under every attempt to write it."""
+
+
+class NameTaken(SlipwayError):
+    """Another has the name already."""
 
 
 class IllegalMove(SlipwayError):

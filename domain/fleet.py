@@ -34,6 +34,12 @@ class Instance(Value):
     iam_session_arn: str | None = None
 
 
+class ArnHolder(Value):
+    """The on-premises instance that was registered with an IAM ARN last. It may have left since."""
+
+    instance_name: str
+
+
 class Target(Value):
     """A host as one deployment sees it."""
 

@@ -5,12 +5,23 @@ Source: AWS CodeDeploy API reference, `DeploymentGroupInfo`; members that Slipwa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from domain.appspec import FileExistsBehavior
 from domain.configs import ONE_AT_A_TIME
+from domain.group_options import (
+    AlarmConfiguration,
+    AutoRollbackConfiguration,
+    BlueGreenDeploymentConfiguration,
+    DeploymentStyle,
+    Ec2DeploymentOptions,
+    LoadBalancerInfo,
+    OutdatedInstancesStrategy,
+    TriggerConfig,
+)
 from domain.revisions import RevisionLocation
-from domain.values import Instant, Value
+from domain.values import Entry, Instant, Value
 
 
 class TagFilterType(StrEnum):
@@ -45,14 +56,14 @@ class LastDeployment(Value):
     end_time: Instant | None = None
 
 
-class DeploymentGroup(Value):
+class DeploymentGroup(Entry):
     """A deployment group.
 
     Tag filters come as groups: any filter of a group may match (OR), every group must (AND). `ec2_tag_filters` and
     `on_premises_instance_tag_filters` are the one-group form of the same thing.
     """
 
-    application_name: str
+    application_id: str
     deployment_group_id: str
     deployment_group_name: str
     deployment_config_name: str = ONE_AT_A_TIME
@@ -61,6 +72,18 @@ class DeploymentGroup(Value):
     ec2_tag_set: tuple[tuple[TagFilter, ...], ...] = ()
     on_premises_instance_tag_filters: tuple[TagFilter, ...] = ()
     on_premises_tag_set: tuple[tuple[TagFilter, ...], ...] = ()
+    auto_scaling_groups: tuple[str, ...] = ()
+    trigger_configurations: tuple[TriggerConfig, ...] = ()
+    alarm_configuration: AlarmConfiguration | None = None
+    auto_rollback_configuration: AutoRollbackConfiguration | None = None
+    deployment_style: DeploymentStyle | None = None
+    outdated_instances_strategy: OutdatedInstancesStrategy | None = None
+    blue_green_deployment_configuration: BlueGreenDeploymentConfiguration | None = None
+    load_balancer_info: LoadBalancerInfo | None = None
+    ec2_deployment_options: Ec2DeploymentOptions | None = None
+    termination_hook_enabled: bool | None = None
+    tags: Mapping[str, str] = {}
+    """Of the resource itself; they select no targets."""
     target_revision: RevisionLocation | None = None
     last_attempted_deployment: LastDeployment | None = None
     last_successful_deployment: LastDeployment | None = None
@@ -76,11 +99,17 @@ class DeploymentGroup(Value):
     """Ours: the default for deployments that do not say."""
 
     @property
-    def key(self) -> str:
-        """`application/group`; neither part may hold a slash."""
-        return group_key(self.application_name, self.deployment_group_name)
+    def identity(self) -> str:
+        """The group's id."""
+        return self.deployment_group_id
+
+    @property
+    def entry_name(self) -> str:
+        """The application's id and the group's name."""
+        return group_name(self.application_id, self.deployment_group_name)
 
 
-def group_key(application_name: str, deployment_group_name: str) -> str:
-    """The name under which the store keeps a group."""
-    return f"{application_name}/{deployment_group_name}"
+def group_name(application_id: str, deployment_group_name: str) -> str:
+    """The name by which the store finds a group: group names are unique within their application, which may be renamed
+    itself."""
+    return f"{application_id}/{deployment_group_name}"

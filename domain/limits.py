@@ -1,4 +1,4 @@
-"""How long the engine waits for what, in seconds.
+"""How long the engine waits for what, in seconds, and how much there may be of what.
 
 Source: AWS CodeDeploy user guide, "CodeDeploy quotas", for the defaults of the first three; the rest are ours.
 """
@@ -25,3 +25,16 @@ class Limits(Value):
     """A running event is looked at this often."""
     silence_seconds: float = Field(120.0, gt=0)
     """An agent silent for so long while its event runs is taken for dead."""
+
+
+class Quotas(Value):
+    """How much there may be of what. The defaults are AWS's, but for `targets`: AWS stops at 1000."""
+
+    applications: int = Field(1000, ge=1)
+    groups_per_application: int = Field(1000, ge=1)
+    custom_configs: int = Field(200, ge=1)
+    running_deployments: int = Field(1300, ge=1)
+    targets: int = Field(20_000, ge=1)
+    """Of one deployment."""
+    alarms_per_group: int = Field(50, ge=1)
+    resource_tags: int = Field(50, ge=1)

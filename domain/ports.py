@@ -8,18 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
+from domain.access import AccessKey
 from domain.applications import Application
 from domain.configs import DeploymentConfig
 from domain.deployments import Deployment, Lane, Progress, TargetRecord
-from domain.fleet import AgentSeen, HostRecord, Instance
+from domain.fleet import AgentSeen, ArnHolder, HostRecord, Instance
 from domain.groups import DeploymentGroup
 from domain.happenings import Happening
 from domain.moves import Admitted, Change, Changed, Due, Heard, LaneView, LogChunk, Move
 from domain.reports import BundleSource, HostReport
 from domain.revisions import Revision, RevisionLocation
-from domain.values import Instant, Value
+from domain.values import Entry, Instant, Value
 
 T = TypeVar("T", bound=Value)
+E = TypeVar("E", bound=Entry)
 
 
 class Shelf(Protocol[T]):
@@ -43,17 +45,51 @@ class Shelf(Protocol[T]):
     def names(self, *, prefix: str = "", after: str = "", limit: int = 100) -> list[str]:
         """Up to `limit` names that begin with `prefix` and sort after `after`, in order."""
 
+    def count(self, *, prefix: str = "") -> int:
+        """How many names begin with `prefix`."""
+
+
+class Directory(Protocol[E]):
+    """Documents of one kind that keep their identity when they get another name; listed in name order."""
+
+    def get(self, identity: str) -> E | None:
+        """The document, or None."""
+
+    def many(self, identities: Sequence[str]) -> list[E | None]:
+        """Documents in the order of the identities, None where there is none."""
+
+    def named(self, name: str) -> E | None:
+        """The document that has the name now, or None."""
+
+    def add(self, document: E) -> bool:
+        """Keep a new document; False if its name or its identity is taken."""
+
+    def change(self, identity: str, edit: Callable[[E], E]) -> E | None:
+        """Edit a document under optimistic locking: `edit` may run more than once. None if there is none.
+
+        The edit may give it another name; raises NameTaken if another has that.
+        """
+
+    def remove(self, identity: str) -> E | None:
+        """Forget a document and return it; None if there was none."""
+
+    def names(self, *, prefix: str = "", after: str = "", limit: int = 100) -> list[str]:
+        """Up to `limit` names that begin with `prefix` and sort after `after`, in order."""
+
+    def count(self, *, prefix: str = "") -> int:
+        """How many names begin with `prefix`."""
+
 
 class Store(Protocol):
     """Where everything is kept. No key and no answer grows with the number of a deployment's targets."""
 
     @property
-    def applications(self) -> Shelf[Application]:
-        """By name."""
+    def applications(self) -> Directory[Application]:
+        """By id, and by name."""
 
     @property
-    def groups(self) -> Shelf[DeploymentGroup]:
-        """By `application/group`."""
+    def groups(self) -> Directory[DeploymentGroup]:
+        """By id, and by `domain.groups.group_name`."""
 
     @property
     def configs(self) -> Shelf[DeploymentConfig]:
@@ -65,7 +101,15 @@ class Store(Protocol):
 
     @property
     def revisions(self) -> Shelf[Revision]:
-        """By `application/identity`."""
+        """By `domain.revisions.revision_name`."""
+
+    @property
+    def access_keys(self) -> Shelf[AccessKey]:
+        """Who may call the API, by access key id."""
+
+    @property
+    def iam_arns(self) -> Shelf[ArnHolder]:
+        """Which on-premises instance was registered last with an IAM ARN, by ARN."""
 
     def admit(
         self, deployment: Deployment, *, token: str | None, queue: bool, happenings: Sequence[Happening] = ()
@@ -83,11 +127,26 @@ class Store(Protocol):
     def deployments(self, deployment_ids: Sequence[str]) -> list[Deployment | None]:
         """Deployments in the order of the ids."""
 
-    def recent(self, *, group_id: str | None = None, skip: int = 0, limit: int = 100) -> list[str]:
-        """Deployment ids, newest first, of one group or of all."""
+    def recent(
+        self,
+        *,
+        group_id: str | None = None,
+        since: Instant | None = None,
+        until: Instant | None = None,
+        after: tuple[Instant, str] | None = None,
+        limit: int = 100,
+    ) -> list[tuple[Instant, str]]:
+        """Create times and ids of deployments, newest first (ties by id), of one group or of all.
+
+        `since` and `until` bound the create time, both inclusive; `after` is an entry of an earlier answer to go on
+        from.
+        """
 
     def active(self, *, after: str = "", limit: int = 100) -> list[str]:
         """Ids of deployments that have not ended, Queued ones included, in id order."""
+
+    def active_count(self) -> int:
+        """How many deployments have not ended."""
 
     def running(self, group_id: str) -> str | None:
         """The deployment that holds the group: the running one, or the one whose turn has come."""
@@ -124,6 +183,9 @@ class Store(Protocol):
 
     def target(self, deployment_id: str, target_id: str) -> TargetRecord | None:
         """One target's record, or None."""
+
+    def targets_named(self, deployment_id: str, target_ids: Sequence[str]) -> list[TargetRecord | None]:
+        """Records in the order of the ids."""
 
     def targets(self, deployment_id: str, *, first: int = 0, count: int = 100) -> list[TargetRecord]:
         """Records in pick order, from index `first`."""
@@ -185,6 +247,9 @@ class Dispatcher(Protocol):
     ) -> None:
         """Send the rest of a host's chain afresh, as part of its lane's chord. `ahead`: seconds by which the host's
         clock is ahead, for it tells by its own clock whether a message is too old to be taken."""
+
+    def waiting(self, queue: str) -> int:
+        """How many messages wait in a host's queue; what its agent holds already does not count."""
 
     def withdraw(self, queue: str) -> None:
         """Take back what waits in a host's queue. What it holds of other deployments is missed and sent again."""

@@ -50,3 +50,7 @@ AGENT_ISSUE = (
 )
 SILENT = "The agent has not answered since {ago} seconds ago, while this event ran."
 NOTHING_OUTDATED = "All instances have the revision already; there was nothing to do."
+NO_ROLLBACK_YET = (
+    "Automatic rollback is configured, but this version of Slipway does not roll back by itself yet. "
+    "Deploy the earlier revision again if this deployment fails."
+)

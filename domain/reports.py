@@ -102,6 +102,8 @@ class HostOrder(Value):
     """Variables for the hooks beside the documented ones (BUNDLE_BUCKET and the like)."""
     blue_green_rollback: bool = False
     """A blue/green deployment is being rolled back: other revisions' scripts count."""
+    restart: bool = False
+    """The revision that is there is stopped and started: its scripts count, and nothing is fetched or installed."""
     final_event: Event = Event.VALIDATE_SERVICE
     """The last event of the host's chain: once it succeeded, the revision is the last successful one."""
 

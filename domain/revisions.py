@@ -75,6 +75,11 @@ class RevisionLocation(Value):
         return self.model_copy(update={"s3_location": bare}).model_dump_json(exclude_none=True)
 
 
+def revision_name(application_id: str, location: RevisionLocation) -> str:
+    """The name under which the store keeps a revision of an application, which may be renamed itself."""
+    return f"{application_id}/{location.identity}"
+
+
 class Revision(Value):
     """A revision registered with an application."""
 

@@ -22,3 +22,17 @@ class Value(BaseModel):
         serialize_by_alias=True,
         extra="ignore",
     )
+
+
+class Entry(Value):
+    """A value with an identity that stays, and a name that no other of its kind has at the time and that may change."""
+
+    @property
+    def identity(self) -> str:
+        """What stays."""
+        raise NotImplementedError
+
+    @property
+    def entry_name(self) -> str:
+        """What may change."""
+        raise NotImplementedError

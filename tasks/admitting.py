@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from domain.applications import Application
 from domain.configs import PREDEFINED, DeploymentConfig
 from domain.deployments import CreateDeployment, Deployment
 from domain.errors import WorldError
-from domain.groups import Busy, DeploymentGroup, group_key
+from domain.groups import Busy, DeploymentGroup, group_name
 from domain.moves import Admitted
-from domain.revisions import Revision
+from domain.revisions import Revision, revision_name
 from tasks.runtime import World
 from workflows import admission
 
@@ -22,7 +23,7 @@ def create_deployment(world: World, request: CreateDeployment) -> str:
     application, group, config = _look_up(world, request)
     deployment = admission.admit(
         request,
-        application=application is not None,
+        application=application,
         group=group,
         config=config,
         deployment_id=world.new_id(),
@@ -43,10 +44,10 @@ def create_deployment(world: World, request: CreateDeployment) -> str:
 
 def _look_up(
     world: World, request: CreateDeployment
-) -> tuple[object | None, DeploymentGroup | None, DeploymentConfig | None]:
-    name, group_name = request.application_name or "", request.deployment_group_name or ""
-    application = world.store.applications.get(name)
-    group = world.store.groups.get(group_key(name, group_name))
+) -> tuple[Application | None, DeploymentGroup | None, DeploymentConfig | None]:
+    application = world.store.applications.named(request.application_name or "")
+    named = request.deployment_group_name or ""
+    group = world.store.groups.named(group_name(application.application_id, named)) if application else None
     wanted = request.deployment_config_name or (group.deployment_config_name if group else "")
     return application, group, PREDEFINED.get(wanted) or world.store.configs.get(wanted)
 
@@ -60,7 +61,7 @@ def _put_in_motion(world: World, admitted: Admitted) -> None:
 
 def _register_revision(world: World, deployment: Deployment) -> None:
     now = deployment.create_time
-    name = f"{deployment.application_name}/{deployment.revision.identity}"
+    name = revision_name(deployment.application_id, deployment.revision)
     fresh = Revision(location=deployment.revision, register_time=now, first_used_time=now, last_used_time=now)
     if not world.store.revisions.add(name, fresh):
         world.store.revisions.change(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from domain.deployments import Deployment, TargetRecord
+from domain.deployments import Deployment, DeploymentMode, TargetRecord
 from domain.lifecycle import Event
 from domain.reports import HostOrder, HostReport, Outcome
 from tasks.runtime import World
@@ -26,6 +26,7 @@ def write_report(
     Without `link` it is for the lane alone, which fetches nothing. Raises InvalidRevision where there is no link.
     """
     events = deployment.phases[phase].events
+    restart = deployment.deployment_mode is DeploymentMode.RESTART
     order = HostOrder(
         deployment_id=deployment.deployment_id,
         target_id=record.target.target_id,
@@ -35,13 +36,14 @@ def write_report(
         application_name=deployment.application_name,
         deployment_group_name=deployment.deployment_group_name,
         deployment_group_id=deployment.deployment_group_id,
-        source=world.sources.source_of(deployment.revision, now=world.now()) if link else None,
+        source=world.sources.source_of(deployment.revision, now=world.now()) if link and not restart else None,
         appspec_filename=deployment.appspec_filename,
         file_exists_behavior=deployment.file_exists_behavior,
         ignore_application_stop_failures=deployment.ignore_application_stop_failures,
         creator=deployment.creator,
         event_limit=deployment.event_seconds,
         environment=bundle_variables(deployment),
+        restart=restart,
         final_event=events[-1],
     )
     return HostReport(order=order, outcomes=tuple(outcomes))

@@ -15,13 +15,14 @@ from domain import reasons
 from domain.deployments import (
     Deployment,
     DeploymentErrorCode,
+    DeploymentMode,
     ErrorInformation,
     Progress,
     TargetRecord,
 )
 from domain.errors import InvalidRevision
 from domain.fleet import Instance, Target
-from domain.groups import DeploymentGroup, group_key
+from domain.groups import DeploymentGroup
 from domain.moves import Change, Changed, LaneView, Move, Resend, Stale, Step
 from domain.reports import HostReport
 from tasks import runtime
@@ -81,8 +82,8 @@ def _begin(world: World, deployment: Deployment) -> None:
 
 def _start(world: World, deployment: Deployment) -> Deployment | None:
     """The deployment InProgress with its targets laid out; None where it ended instead."""
-    application = world.store.applications.get(deployment.application_name)
-    group = world.store.groups.get(group_key(deployment.application_name, deployment.deployment_group_name))
+    application = world.store.applications.get(deployment.application_id)
+    group = world.store.groups.get(deployment.deployment_group_id)
     chosen = targeting.choose(world.fleet.instances(), group) if group else ()
     targets = _in_order(world, deployment, group, chosen) if group else ()
     now, unfetchable = world.now(), _why_unfetchable(world, deployment)
@@ -104,6 +105,8 @@ def _start(world: World, deployment: Deployment) -> Deployment | None:
 
 
 def _why_unfetchable(world: World, deployment: Deployment) -> str | None:
+    if deployment.deployment_mode is DeploymentMode.RESTART:
+        return None
     try:
         world.sources.source_of(deployment.revision, now=world.now())
     except InvalidRevision as error:
@@ -138,8 +141,7 @@ def _change_and_remember(
     ahead = edit(deployment)
     if ahead is None:
         return None
-    key = group_key(deployment.application_name, deployment.deployment_group_name)
-    world.store.groups.change(key, lambda group: memory(group, ahead.deployment))
+    world.store.groups.change(deployment.deployment_group_id, lambda group: memory(group, ahead.deployment))
     return world.store.change(deployment.deployment_id, edit)
 
 
@@ -242,7 +244,7 @@ def _stop_in_time(world: World, deployment: Deployment) -> ErrorInformation | No
     """Why the deployment is to end early, unless its group was told of its success before that was asked for."""
     if deployment.stopping is None:
         return None
-    group = world.store.groups.get(group_key(deployment.application_name, deployment.deployment_group_name))
+    group = world.store.groups.get(deployment.deployment_group_id)
     return None if group and group_memory.knows_success(group, deployment) else deployment.stopping
 
 

@@ -103,7 +103,9 @@ def _act(
             world.dispatch.continue_lane(deployment, due.phase, lane, None)
         case Nudge(until=until) if record:
             world.store.postpone(due, until)
-            _nudge(world, deployment, due, lane, record, now, ahead=ahead)
+            # What waits in the host's queue is not lost: copies of it would only make the queue longer.
+            if not world.dispatch.waiting(record.target.queue):
+                _nudge(world, deployment, due, lane, record, now, ahead=ahead)
         case Withdraw(outcomes=outcomes) if record:
             world.store.postpone(due, now + world.limits.nudge_seconds)
             world.dispatch.withdraw(record.target.queue)

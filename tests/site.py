@@ -34,6 +34,7 @@ from workers.wiring import make_world
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 T = TypeVar("T")
+APPLICATION_ID = "00000000-0000-4000-8000-00000000000a"
 
 LIMITS = {"pickup_seconds": 20, "nudge_seconds": 1, "look_seconds": 1, "silence_seconds": 6}
 """The engine's limits in tests: short, so that what goes wrong is found within seconds."""
@@ -184,10 +185,11 @@ class Site:
 
     def group(self, name: str = "web", *, config: str = ONE_AT_A_TIME, busy: Busy = Busy.REFUSE, **more: object) -> str:
         """A deployment group of the hosts tagged role=web; its id."""
-        application = Application(application_id=str(uuid.uuid4()), application_name="app", create_time=0.0)
-        self.world.store.applications.add("app", application)
+        self.world.store.applications.add(
+            Application(application_id=APPLICATION_ID, application_name="app", create_time=0.0)
+        )
         values: dict[str, object] = {
-            "application_name": "app",
+            "application_id": APPLICATION_ID,
             "deployment_group_id": str(uuid.uuid4()),
             "deployment_group_name": name,
             "deployment_config_name": config,
@@ -196,7 +198,7 @@ class Site:
             **more,
         }
         group = DeploymentGroup.model_validate(values)
-        assert self.world.store.groups.add(group.key, group)
+        assert self.world.store.groups.add(group)
         return group.deployment_group_id
 
     def deploy(self, revision: Path, *, group: str = "web", **more: object) -> str:

@@ -58,11 +58,25 @@ class CeleryDispatcher:
         pickup_seconds = self._pickup_seconds + max(0, math.ceil(ahead))
         self._send(canvas.host_again(report, events, queue=queue, phase=phase, pickup_seconds=pickup_seconds))
 
+    def waiting(self, queue: str) -> int:
+        """How many messages wait in a host's queue; none in one that is not there."""
+        with self._answering(), self._channel() as channel:
+            return int(channel.queue_declare(queue, passive=True).message_count)
+        return 0
+
     def withdraw(self, queue: str) -> None:
         """Take back what waits in a host's queue."""
-        with self._answering(), self._app.connection_for_write() as link, suppress(*link.channel_errors):
-            channel: Any = link.default_channel
+        with self._answering(), self._channel() as channel:
             channel.queue_purge(queue)
+
+    @contextmanager
+    def _channel(self) -> Iterator[Any]:
+        """A channel of its own, since one that names a queue that is not there is closed by the broker; that it is not
+        there is passed over."""
+        with self._app.pool.acquire(block=True) as held:
+            link: Any = held
+            with suppress(*link.channel_errors), link.channel() as channel:
+                yield channel
 
     def conclude(self, deployment_id: str, phase: int) -> None:
         """Send `phase_concluded` afresh."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hmac
 import secrets
+import string
 import time
 import uuid
 
@@ -12,14 +14,19 @@ from adapters.fleet.registered import RegisteredFleet
 from adapters.publishers.exchange import ExchangePublisher
 from adapters.store.redis import RedisStore
 from adapters.trigger import open_trigger
+from api.site import Site
 from config.settings import Settings
 from domain.triggers import TriggerSource
+from tasks.admitting import create_deployment
+from tasks.rollout import stop
 from tasks.runtime import World
 from workers.broker import connection
 from workers.dispatch import CeleryDispatcher
 from workers.sources import BundleSources
 from workflows import names
 from workflows.ids import deployment_id_of
+
+_LETTERS = string.ascii_letters + string.digits
 
 
 def make_trigger_source(settings: Settings) -> TriggerSource:
@@ -30,6 +37,23 @@ def make_trigger_source(settings: Settings) -> TriggerSource:
 def make_store(settings: Settings) -> RedisStore:
     """The store."""
     return RedisStore(settings.store_url, prefix=settings.prefix, log_limit=settings.store_log_limit_bytes)
+
+
+def make_site(settings: Settings, world: World) -> Site:
+    """This installation as its API and the commands see it."""
+    return Site(
+        store=world.store,
+        create_deployment=lambda request: create_deployment(world, request),
+        stop_deployment=lambda deployment_id: stop(world, deployment_id),
+        missing_auto_scaling_groups=lambda _names: (),
+        now=world.now,
+        new_uuid=lambda: str(uuid.uuid4()),
+        new_suffix=lambda: "".join(secrets.choice(_LETTERS) for _ in range(10)),
+        token_key=hmac.digest(settings.api.key.get_secret_value().encode(), b"paging tokens", "sha256"),
+        region=settings.region,
+        account_id=settings.account_id,
+        quotas=settings.quotas,
+    )
 
 
 def make_world(settings: Settings, app: Celery) -> World:

@@ -8,12 +8,20 @@ from __future__ import annotations
 import re
 
 from domain import reasons
+from domain.api_errors import (
+    InvalidAlarmConfig,
+    InvalidAutoRollbackConfig,
+    InvalidAutoScalingGroupProcessToSuspend,
+    InvalidLoadBalancerInfo,
+)
+from domain.applications import Application
 from domain.appspec import FileExistsBehavior
 from domain.configs import DeploymentConfig
 from domain.deployments import (
     CreateDeployment,
     Deployment,
     DeploymentErrorCode,
+    DeploymentMode,
     DeploymentStatus,
     ErrorInformation,
     Phase,
@@ -32,13 +40,16 @@ from domain.errors import (
     InvalidDeploymentConfigName,
     InvalidDeploymentGroupName,
     InvalidFileExistsBehavior,
+    InvalidInput,
     InvalidRevision,
     InvalidTargetInstances,
     RevisionRequired,
     SlipwayError,
 )
+from domain.group_options import AutoRollbackConfiguration, DeploymentOption, DeploymentType
 from domain.groups import DeploymentGroup
 from domain.happenings import Happening, HappeningType
+from domain.lifecycle import Event
 from domain.limits import Limits
 from domain.moves import Change
 from domain.revisions import RevisionLocation, RevisionType
@@ -57,7 +68,7 @@ LONGEST_DESCRIPTION = 256
 def admit(
     request: CreateDeployment,
     *,
-    application: bool,
+    application: Application | None,
     group: DeploymentGroup | None,
     config: DeploymentConfig | None,
     deployment_id: str,
@@ -68,17 +79,22 @@ def admit(
 
     Raises the CallerErrors of CreateDeployment: required members first, then form, then what does not exist.
     """
-    name, group_name, revision = _required(request)
-    _check_form(request, name, group_name, revision)
-    if not application:
+    name, group_name = _required(request)
+    _check_form(request, name, group_name)
+    if application is None:
         raise ApplicationDoesNotExist(f"No application is named {name}; `slipway create-application {name}` makes it.")
     if group is None:
         raise DeploymentGroupDoesNotExist(f"The application {name} has no deployment group {group_name}.")
     if config is None:
         wanted = request.deployment_config_name or group.deployment_config_name
         raise DeploymentConfigDoesNotExist(f"No deployment configuration is named {wanted}.")
+    revision = request.revision or group.target_revision
+    if revision is None:
+        raise InvalidInput(f"The deployment group {group_name} has no revision to restart; deploy one first.")
+    _check_possible(request, group)
     return Deployment(
         deployment_id=deployment_id,
+        application_id=application.application_id,
         application_name=name,
         deployment_group_name=group_name,
         deployment_group_id=group.deployment_group_id,
@@ -92,27 +108,59 @@ def admit(
         ignore_application_stop_failures=request.ignore_application_stop_failures,
         update_outdated_instances_only=request.update_outdated_instances_only,
         file_exists_behavior=_behavior(request) or group.file_exists_behavior or FileExistsBehavior.DISALLOW,
+        deployment_mode=request.deployment_mode,
+        deployment_style=group.deployment_style,
+        auto_rollback_configuration=request.auto_rollback_configuration or group.auto_rollback_configuration,
+        override_alarm_configuration=request.override_alarm_configuration,
+        ec2_deployment_options=request.ec2_deployment_options or group.ec2_deployment_options,
+        status_messages=_messages(request, group),
         event_seconds=group.event_seconds or limits.event_seconds,
         appspec_filename=group.appspec_filename,
     )
 
 
-def _required(request: CreateDeployment) -> tuple[str, str, RevisionLocation]:
+def _required(request: CreateDeployment) -> tuple[str, str]:
     if not request.application_name:
         raise ApplicationNameRequired
     if not request.deployment_group_name:
         raise DeploymentGroupNameRequired
-    if request.revision is None:
+    if request.revision is None and request.deployment_mode is DeploymentMode.STANDARD:
         raise RevisionRequired
-    return request.application_name, request.deployment_group_name, request.revision
+    return request.application_name, request.deployment_group_name
 
 
-def _check_form(request: CreateDeployment, name: str, group_name: str, revision: RevisionLocation) -> None:
+def _check_possible(request: CreateDeployment, group: DeploymentGroup) -> None:
+    """Refuse what this version does not do yet, rather than leave it out in silence."""
+    style = group.deployment_style
+    if style and style.deployment_type is DeploymentType.BLUE_GREEN:
+        raise InvalidLoadBalancerInfo("Blue/green deployments are not supported by this version of Slipway yet.")
+    if style and style.deployment_option is DeploymentOption.WITH_TRAFFIC_CONTROL:
+        raise InvalidLoadBalancerInfo("Traffic control is not supported by this version of Slipway yet.")
+    alarms = request.override_alarm_configuration or group.alarm_configuration
+    if alarms and alarms.enabled:
+        raise InvalidAlarmConfig(
+            "Alarms are not watched by this version of Slipway yet. Disable them in the deployment group, or for this "
+            "deployment with overrideAlarmConfiguration."
+        )
+    options = request.ec2_deployment_options or group.ec2_deployment_options
+    if options and options.auto_scaling_group_processes_to_suspend:
+        raise InvalidAutoScalingGroupProcessToSuspend(
+            "Auto Scaling processes are not suspended by this version of Slipway yet; leave the list empty."
+        )
+
+
+def _messages(request: CreateDeployment, group: DeploymentGroup) -> tuple[str, ...]:
+    rollback = request.auto_rollback_configuration or group.auto_rollback_configuration
+    return (reasons.NO_ROLLBACK_YET,) if rollback and rollback.enabled else ()
+
+
+def _check_form(request: CreateDeployment, name: str, group_name: str) -> None:
     if not NAME.fullmatch(name):
         raise InvalidApplicationName
     if not NAME.fullmatch(group_name):
         raise InvalidDeploymentGroupName
-    check_revision(revision)
+    if request.revision is not None:
+        check_revision(request.revision)
     if request.deployment_config_name and not NAME.fullmatch(request.deployment_config_name):
         raise InvalidDeploymentConfigName("The configuration name must be 1 to 100 of A-Z a-z 0-9 + = , . @ _ -.")
     if request.description and len(request.description) > LONGEST_DESCRIPTION:
@@ -120,6 +168,23 @@ def _check_form(request: CreateDeployment, name: str, group_name: str, revision:
     _behavior(request)
     if request.target_instances:
         raise InvalidTargetInstances
+    _check_restart(request)
+    check_rollback(request.auto_rollback_configuration)
+
+
+def _check_restart(request: CreateDeployment) -> None:
+    if request.deployment_mode is not DeploymentMode.RESTART:
+        return
+    if request.revision is not None:
+        raise InvalidInput("A deployment of mode RESTART takes no revision: it restarts the one that is there.")
+    if request.update_outdated_instances_only:
+        raise InvalidInput("A deployment of mode RESTART cannot be for outdated instances only.")
+
+
+def check_rollback(rollback: AutoRollbackConfiguration | None) -> None:
+    """Raises InvalidAutoRollbackConfig for one that is enabled and has no events."""
+    if rollback is not None and rollback.enabled and not rollback.events:
+        raise InvalidAutoRollbackConfig
 
 
 _MEMBERS = {
@@ -205,10 +270,14 @@ def _lay_out(deployment: Deployment, total: int, now: Instant) -> Change:
         update={
             "status": moved(deployment.status, DeploymentStatus.IN_PROGRESS),
             "start_time": now,
-            "phases": (Phase(first=0, count=total, lanes=lanes, events=events_for()),),
+            "phases": (Phase(first=0, count=total, lanes=lanes, events=_events(deployment)),),
         }
     )
     return Change(under_way) if total else ended(under_way, DeploymentStatus.SUCCEEDED, None, now=now)
+
+
+def _events(deployment: Deployment) -> tuple[Event, ...]:
+    return events_for(restart=deployment.deployment_mode is DeploymentMode.RESTART)
 
 
 def _refused(deployment: Deployment, code: DeploymentErrorCode, text: str, now: Instant) -> Change:

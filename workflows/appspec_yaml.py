@@ -139,10 +139,12 @@ class _Composer:
 
     def _begin(self, event: yaml.SequenceStartEvent | yaml.MappingStartEvent) -> None:
         if len(self._open) >= MAX_DEPTH:
-            node = _node(None, event)
-            self._found.error(node, f"nested deeper than {MAX_DEPTH} levels", "an AppSpec needs six levels")
-            raise _Stop
+            raise self._too_deep(_node(None, event))
         self._open.append(_Open(event))
+
+    def _too_deep(self, node: Node) -> _Stop:
+        self._found.error(node, f"nested deeper than {MAX_DEPTH} levels", "an AppSpec needs six levels")
+        return _Stop()
 
     def _place(self, node: Node, tag: str | None) -> None:
         self._count += 1
@@ -229,6 +231,8 @@ class _Composer:
         if error.context_mark and error.context_mark.line + 1 != place.line:
             context += f" that began in line {error.context_mark.line + 1}"
         problem = error.problem or "cannot be read"
+        if "maximum nesting depth" in problem:  # the parser's own limit, reached while it looks ahead
+            raise self._too_deep(place)
         hint = next((hint for part, hint in _HINTS if part in problem), "")
         self._found.error(place, f"not valid YAML: {shown_bare(problem)}{context}", hint)
         raise _Stop from None

@@ -12,6 +12,7 @@ from domain import reasons
 from domain.deployments import (
     Deployment,
     DeploymentErrorCode,
+    DeploymentMode,
     DeploymentStatus,
     ErrorInformation,
     Progress,
@@ -119,6 +120,9 @@ def remembered(known: HostRecord, deployment: Deployment, status: TargetStatus) 
     came about shows at the next failure: if that very deployment was the group's last success, or the group's revision
     is another by then, the host has no known revision.
     """
+    restart = deployment.deployment_mode is DeploymentMode.RESTART
+    if status is TargetStatus.SUCCEEDED and restart:
+        return known.model_copy(update={"health": InstanceHealth.HEALTHY, "deployment_id": deployment.deployment_id})
     if status is TargetStatus.SUCCEEDED:
         return HostRecord(
             health=InstanceHealth.HEALTHY,
@@ -127,6 +131,8 @@ def remembered(known: HostRecord, deployment: Deployment, status: TargetStatus) 
         )
     if status is TargetStatus.SKIPPED:
         return known
+    if restart:
+        return known.model_copy(update={"health": InstanceHealth.UNHEALTHY, "deployment_id": deployment.deployment_id})
     before = deployment.previous_revision
     has_current = before is not None and known.revision == before.identity
     lost_before = known.lost_by is not None and (not has_current or known.lost_by == deployment.previous_success)

@@ -26,6 +26,8 @@ def whose_scripts(event: Event, order: HostOrder) -> Whose:
     and the host that returns to traffic those of the release it had.
     """
     row = BY_EVENT[event]
+    if order.restart:
+        return Whose.LAST_SUCCESSFUL
     if order.blue_green_rollback and row.part is Part.BLOCK:
         return Whose.MOST_RECENT
     if order.blue_green_rollback and row.part is Part.ALLOW:

@@ -9,12 +9,11 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
-from domain.configs import DeploymentConfig, MinimumHealthyHostsType
+from domain.api_errors import InvalidRole, InvalidZonalDeploymentConfiguration
+from domain.configs import DeploymentConfig, MinimumHealthyHostsType, ZonalConfig
 from domain.errors import (
-    ApplicationDoesNotExist,
     ApplicationNameRequired,
     CallerError,
-    DeploymentConfigDoesNotExist,
     DeploymentConfigNameRequired,
     DeploymentGroupNameRequired,
     IamArnRequired,
@@ -35,13 +34,16 @@ from domain.errors import (
     TagSetListLimitExceeded,
 )
 from domain.groups import DeploymentGroup, TagFilter, TagFilterType
+from domain.limits import Quotas
 from workflows.admission import NAME
+from workflows.group_checks import check_options
 
 MOST_TAGS = 10
 MOST_TAG_GROUPS = 3
 LONGEST_KEY, LONGEST_VALUE = 128, 256
 RESERVED_PREFIX = "CodeDeployDefault."
 USER_ARN = re.compile(r"arn:aws(-cn|-us-gov)?:iam::\d{12}:user/[A-Za-z0-9/+=,.@_-]+", re.ASCII)
+ROLE_ARN = re.compile(r"arn:aws(-cn|-us-gov)?:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
 SESSION_ARN = re.compile(r"arn:aws(-cn|-us-gov)?:sts::\d{12}:assumed-role/[\w+=,.@-]+/[\w+=,.@-]+", re.ASCII)
 
 
@@ -53,25 +55,18 @@ def check_application_name(name: str) -> None:
         raise InvalidApplicationName
 
 
-def check_group(group: DeploymentGroup, *, application: bool, config: bool) -> None:
-    """A group that can be kept; `application` and `config` say whether those it names exist.
-
-    Raises the CallerErrors of CreateDeploymentGroup: what is missing first, then form, then what does not exist.
-    """
-    if not group.application_name:
-        raise ApplicationNameRequired
+def check_group(group: DeploymentGroup, quotas: Quotas) -> None:
+    """The form of a group. Raises the CallerErrors of CreateDeploymentGroup, but for what does not exist."""
     if not group.deployment_group_name:
         raise DeploymentGroupNameRequired
-    check_application_name(group.application_name)
     if not NAME.fullmatch(group.deployment_group_name):
         raise InvalidDeploymentGroupName
     if group.event_seconds is not None and group.event_seconds < 1:
         raise CallerError(f"A lifecycle event must have at least one second, not {group.event_seconds}.")
+    if group.service_role_arn is not None and not ROLE_ARN.fullmatch(group.service_role_arn):
+        raise InvalidRole
     _check_selection(group)
-    if not application:
-        raise ApplicationDoesNotExist(f"No application is named {group.application_name}.")
-    if not config:
-        raise DeploymentConfigDoesNotExist(f"No deployment configuration is named {group.deployment_config_name}.")
+    check_options(group, quotas)
 
 
 def _check_selection(group: DeploymentGroup) -> None:
@@ -79,15 +74,16 @@ def _check_selection(group: DeploymentGroup) -> None:
         raise InvalidEC2TagCombination
     if group.on_premises_instance_tag_filters and group.on_premises_tag_set:
         raise InvalidOnPremisesTagCombination
-    _check_filters(group.ec2_tag_filters, group.ec2_tag_set, InvalidEC2Tag)
-    _check_filters(group.on_premises_instance_tag_filters, group.on_premises_tag_set, InvalidTag)
+    check_filters(group.ec2_tag_filters, group.ec2_tag_set, InvalidEC2Tag)
+    check_filters(group.on_premises_instance_tag_filters, group.on_premises_tag_set, InvalidTag)
 
 
-def _check_filters(
+def check_filters(
     one_group: Sequence[TagFilter],
     groups: Sequence[Sequence[TagFilter]],
     invalid: type[InvalidTag | InvalidEC2Tag],
 ) -> None:
+    """Tag filters in either form. Raises TagSetListLimitExceeded, or `invalid` for a filter that cannot be."""
     if len(groups) > MOST_TAG_GROUPS:
         raise TagSetListLimitExceeded
     for group in (one_group, *groups):
@@ -110,16 +106,33 @@ def _complaint(condition: TagFilter) -> str | None:
 
 
 def check_config(config: DeploymentConfig) -> None:
-    """A custom configuration that can be kept. Raises DeploymentConfigNameRequired, InvalidDeploymentConfigName or
-    InvalidMinimumHealthyHostValue."""
+    """A custom configuration that can be kept. Raises DeploymentConfigNameRequired, InvalidDeploymentConfigName,
+    InvalidMinimumHealthyHostValue or InvalidZonalDeploymentConfiguration."""
     name, minimum = config.deployment_config_name, config.minimum_healthy_hosts
     if not name:
         raise DeploymentConfigNameRequired
     if not NAME.fullmatch(name) or name.startswith(RESERVED_PREFIX):
         raise InvalidDeploymentConfigName
-    most = {MinimumHealthyHostsType.HOST_COUNT: math.inf, MinimumHealthyHostsType.FLEET_PERCENT: 99}
-    if not 0 <= minimum.value <= most.get(minimum.type, -1):
+    if not 0 <= minimum.value <= _MOST.get(minimum.type, -1):
         raise InvalidMinimumHealthyHostValue
+    _check_zones(config.zonal_config)
+
+
+_MOST = {MinimumHealthyHostsType.HOST_COUNT: math.inf, MinimumHealthyHostsType.FLEET_PERCENT: 99}
+"""The largest value of a minimum that a caller may give, by its type."""
+
+
+def _check_zones(zonal: ZonalConfig | None) -> None:
+    if zonal is None:
+        return
+    seconds = (zonal.first_zone_monitor_duration_in_seconds, zonal.monitor_duration_in_seconds)
+    if any(wait is not None and wait < 0 for wait in seconds):
+        raise InvalidZonalDeploymentConfiguration("A zone cannot be monitored for less than 0 seconds.")
+    minimum = zonal.minimum_healthy_hosts_per_zone
+    if minimum is not None and not 0 <= minimum.value <= _MOST.get(minimum.type, -1):
+        raise InvalidZonalDeploymentConfiguration(
+            "The minimum healthy hosts of a zone must be HOST_COUNT 0 or more, or FLEET_PERCENT 0 to 99."
+        )
 
 
 def check_instance(name: str, tags: Mapping[str, str]) -> None:

@@ -42,7 +42,7 @@ class StartLane:
 
 @dataclass(frozen=True, slots=True)
 class Nudge:
-    """Nothing was heard for a while: send the rest of the host's chain again, then look again."""
+    """Nothing was heard for a while: send the rest of the host's chain again if its queue is empty, then look again."""
 
     until: Instant
 
@@ -223,7 +223,7 @@ def _judge_waiting(
         return Wait(min(deadline, since + limits.nudge_seconds))
     if deployment.stopping and BY_EVENT[event].runner is Runner.HOST:
         return Withdraw(before)
-    # Each time twice as late: behind a long queue the copies must not outgrow the work.
+    # Each time twice as late: whoever waits behind a long queue need not be looked at so often.
     return Nudge(min(deadline, max(now + 2 * limits.nudge_seconds, now + (now - since))))
 
 

@@ -13,6 +13,7 @@ from domain.deployments import Deployment, DeploymentStatus, moved
 from domain.errors import Conflict, DeploymentLimitExceeded
 from domain.happenings import Happening
 from domain.moves import Admitted, Change, Changed
+from domain.values import Instant
 
 TOKEN_SECONDS = 86_400
 """How long a request token is remembered."""
@@ -57,13 +58,28 @@ class Deployments(Part):
         )
         return [None if text is None else Deployment.model_validate_json(text) for text in found]
 
-    def recent(self, *, group_id: str | None = None, skip: int = 0, limit: int = 100) -> list[str]:
-        """Deployment ids, newest first, of one group or of all."""
+    def recent(
+        self,
+        *,
+        group_id: str | None = None,
+        since: Instant | None = None,
+        until: Instant | None = None,
+        after: tuple[Instant, str] | None = None,
+        limit: int = 100,
+    ) -> list[tuple[Instant, str]]:
+        """Create times and ids of deployments, newest first, of one group or of all."""
         if limit <= 0:
             return []
-        key = self._keys("recent") if group_id is None else self._keys("recent", group_id)
-        found: list[str] = self._connection.ask(lambda redis: redis.zrevrange(key, skip, skip + limit - 1))
-        return found
+        given = {
+            "group": group_id or "",
+            "low": "-inf" if since is None else instant(since),
+            "high": "+inf" if until is None else instant(until),
+            "after_at": instant(after[0]) if after else "",
+            "after_id": after[1] if after else "",
+            "limit": limit,
+        }
+        found = iter(self._connection.run("recent", given))
+        return [(float(at), deployment_id) for deployment_id, at in zip(found, found, strict=True)]
 
     def active(self, *, after: str = "", limit: int = 100) -> list[str]:
         """Ids of deployments that have not ended, in id order."""
@@ -72,6 +88,10 @@ class Deployments(Part):
             lambda redis: redis.zrangebylex(self._keys("active"), low, "+", start=0, num=max(limit, 0))
         )
         return found
+
+    def active_count(self) -> int:
+        """How many deployments have not ended."""
+        return int(self._connection.ask(lambda redis: redis.zcard(self._keys("active"))))
 
     def running(self, group_id: str) -> str | None:
         """The deployment that holds the group."""

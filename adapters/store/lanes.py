@@ -72,8 +72,18 @@ class Lanes(Part):
 
     def target(self, deployment_id: str, target_id: str) -> TargetRecord | None:
         """One target's record, or None."""
-        held = self._connection.ask(lambda redis: redis.hgetall(self._keys("target", deployment_id, target_id)))
-        return decode_record(target_id, held) if held else None
+        return self.targets_named(deployment_id, [target_id])[0]
+
+    def targets_named(self, deployment_id: str, target_ids: Sequence[str]) -> list[TargetRecord | None]:
+        """Records in the order of the ids."""
+        if not target_ids:
+            return []
+        found = self._connection.ask_all(
+            lambda pipe: [pipe.hgetall(self._keys("target", deployment_id, target_id)) for target_id in target_ids]
+        )
+        return [
+            decode_record(target_id, held) if held else None for target_id, held in zip(target_ids, found, strict=True)
+        ]
 
     def targets(self, deployment_id: str, *, first: int = 0, count: int = 100) -> list[TargetRecord]:
         """Records in pick order, from index `first`."""

@@ -9,16 +9,18 @@ import time
 from collections.abc import Sequence
 
 from adapters.store.memory_deployments import MemoryDeployments
+from adapters.store.memory_directory import MemoryDirectory
 from adapters.store.memory_lanes import MemoryLanes
 from adapters.store.memory_reports import MemoryReports
 from adapters.store.memory_shelf import MemoryShelf
 from adapters.store.outbox import checked_place
+from domain.access import AccessKey
 from domain.applications import Application
 from domain.configs import DeploymentConfig
-from domain.fleet import Instance
+from domain.fleet import ArnHolder, Instance
 from domain.groups import DeploymentGroup
 from domain.happenings import Happening
-from domain.ports import Shelf
+from domain.ports import Directory, Shelf
 from domain.revisions import Revision
 
 
@@ -29,11 +31,13 @@ class MemoryStore(MemoryDeployments, MemoryLanes, MemoryReports):
         super().__init__(log_limit)
         self._owner = secrets.token_hex(8)
         self._claims: dict[str, tuple[str, float]] = {}
-        self._applications = MemoryShelf[Application](self._lock)
-        self._groups = MemoryShelf[DeploymentGroup](self._lock)
+        self._applications = MemoryDirectory[Application](self._lock)
+        self._groups = MemoryDirectory[DeploymentGroup](self._lock)
         self._configs = MemoryShelf[DeploymentConfig](self._lock)
         self._instances = MemoryShelf[Instance](self._lock)
         self._revisions = MemoryShelf[Revision](self._lock)
+        self._access_keys = MemoryShelf[AccessKey](self._lock)
+        self._iam_arns = MemoryShelf[ArnHolder](self._lock)
 
     def peer(self) -> MemoryStore:
         """The same store as another process would hold it: it shares everything but leases."""
@@ -42,13 +46,13 @@ class MemoryStore(MemoryDeployments, MemoryLanes, MemoryReports):
         return other
 
     @property
-    def applications(self) -> Shelf[Application]:
-        """By name."""
+    def applications(self) -> Directory[Application]:
+        """By id, and by name."""
         return self._applications
 
     @property
-    def groups(self) -> Shelf[DeploymentGroup]:
-        """By `application/group`."""
+    def groups(self) -> Directory[DeploymentGroup]:
+        """By id, and by `domain.groups.group_name`."""
         return self._groups
 
     @property
@@ -63,8 +67,18 @@ class MemoryStore(MemoryDeployments, MemoryLanes, MemoryReports):
 
     @property
     def revisions(self) -> Shelf[Revision]:
-        """By `application/identity`."""
+        """By `domain.revisions.revision_name`."""
         return self._revisions
+
+    @property
+    def access_keys(self) -> Shelf[AccessKey]:
+        """By access key id."""
+        return self._access_keys
+
+    @property
+    def iam_arns(self) -> Shelf[ArnHolder]:
+        """By ARN."""
+        return self._iam_arns
 
     def outbox(self, *, limit: int = 100) -> list[tuple[str, Happening]]:
         """Happenings not told yet, oldest first, each with its place in the outbox."""

@@ -12,6 +12,7 @@ from adapters.store.memory_state import MemoryPart, Run
 from domain.deployments import Deployment
 from domain.happenings import Happening
 from domain.moves import Admitted, Change, Changed
+from domain.values import Instant
 
 
 class MemoryDeployments(MemoryPart):
@@ -62,21 +63,44 @@ class MemoryDeployments(MemoryPart):
         with self._lock:
             return [self.deployment(deployment_id) for deployment_id in deployment_ids]
 
-    def recent(self, *, group_id: str | None = None, skip: int = 0, limit: int = 100) -> list[str]:
-        """Deployment ids, newest first, of one group or of all."""
+    def recent(
+        self,
+        *,
+        group_id: str | None = None,
+        since: Instant | None = None,
+        until: Instant | None = None,
+        after: tuple[Instant, str] | None = None,
+        limit: int = 100,
+    ) -> list[tuple[Instant, str]]:
+        """Create times and ids of deployments, newest first, of one group or of all."""
         with self._lock:
             found = sorted(
-                (run.deployment.create_time, deployment_id)
-                for deployment_id, run in self._runs.items()
-                if group_id is None or run.deployment.deployment_group_id == group_id
+                (
+                    (run.deployment.create_time, deployment_id)
+                    for deployment_id, run in self._runs.items()
+                    if group_id is None or run.deployment.deployment_group_id == group_id
+                ),
+                reverse=True,
             )
-            return [deployment_id for _, deployment_id in found[::-1][skip : skip + max(limit, 0)]]
+            fits = [
+                entry
+                for entry in found
+                if (since is None or entry[0] >= since)
+                and (until is None or entry[0] <= until)
+                and (after is None or entry < after)
+            ]
+            return fits[: max(limit, 0)]
 
     def active(self, *, after: str = "", limit: int = 100) -> list[str]:
         """Ids of deployments that have not ended, in id order."""
         with self._lock:
             found = sorted(name for name, run in self._runs.items() if not run.final and name > after)
             return found[: max(limit, 0)]
+
+    def active_count(self) -> int:
+        """How many deployments have not ended."""
+        with self._lock:
+            return sum(not run.final for run in self._runs.values())
 
     def running(self, group_id: str) -> str | None:
         """The deployment that holds the group."""

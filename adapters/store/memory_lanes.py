@@ -109,6 +109,11 @@ class MemoryLanes(MemoryPart):
             run = self._runs.get(deployment_id)
             return run.records.get(target_id) if run else None
 
+    def targets_named(self, deployment_id: str, target_ids: Sequence[str]) -> list[TargetRecord | None]:
+        """Records in the order of the ids."""
+        with self._lock:
+            return [self.target(deployment_id, target_id) for target_id in target_ids]
+
     def targets(self, deployment_id: str, *, first: int = 0, count: int = 100) -> list[TargetRecord]:
         """Records in pick order, from index `first`."""
         with self._lock:

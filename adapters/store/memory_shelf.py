@@ -66,3 +66,8 @@ class MemoryShelf(Generic[T]):
             start = max(bisect_left(self._names, prefix), bisect_right(self._names, after))
             page = self._names[start : start + max(limit, 0)]
             return [name for name in page if name.startswith(prefix)]
+
+    def count(self, *, prefix: str = "") -> int:
+        """How many names begin with `prefix`."""
+        with self._lock:
+            return sum(name.startswith(prefix) for name in self._names)

@@ -10,15 +10,17 @@ import secrets
 
 from adapters.store.connection import Connection
 from adapters.store.deployments import Deployments
+from adapters.store.directories import RedisDirectory
 from adapters.store.lanes import Lanes
 from adapters.store.outbox import Outbox
 from adapters.store.reports import Reports
 from adapters.store.shelves import RedisShelf
+from domain.access import AccessKey
 from domain.applications import Application
 from domain.configs import DeploymentConfig
-from domain.fleet import Instance
+from domain.fleet import ArnHolder, Instance
 from domain.groups import DeploymentGroup
-from domain.ports import Shelf
+from domain.ports import Directory, Shelf
 from domain.revisions import Revision
 
 
@@ -29,20 +31,22 @@ class RedisStore(Deployments, Lanes, Reports, Outbox):
         super().__init__(Connection(url, prefix), log_limit)
         self._owner = secrets.token_hex(8)
         self._parsed = {}
-        self._applications = RedisShelf(self._connection, self._keys, "application", Application)
-        self._groups = RedisShelf(self._connection, self._keys, "group", DeploymentGroup)
+        self._applications = RedisDirectory(self._connection, self._keys, "application", Application)
+        self._groups = RedisDirectory(self._connection, self._keys, "group", DeploymentGroup)
         self._configs = RedisShelf(self._connection, self._keys, "config", DeploymentConfig)
         self._instances = RedisShelf(self._connection, self._keys, "instance", Instance)
         self._revisions = RedisShelf(self._connection, self._keys, "revision", Revision)
+        self._access_keys = RedisShelf(self._connection, self._keys, "access-key", AccessKey)
+        self._iam_arns = RedisShelf(self._connection, self._keys, "iam-arn", ArnHolder)
 
     @property
-    def applications(self) -> Shelf[Application]:
-        """By name."""
+    def applications(self) -> Directory[Application]:
+        """By id, and by name."""
         return self._applications
 
     @property
-    def groups(self) -> Shelf[DeploymentGroup]:
-        """By `application/group`."""
+    def groups(self) -> Directory[DeploymentGroup]:
+        """By id, and by `domain.groups.group_name`."""
         return self._groups
 
     @property
@@ -57,8 +61,18 @@ class RedisStore(Deployments, Lanes, Reports, Outbox):
 
     @property
     def revisions(self) -> Shelf[Revision]:
-        """By `application/identity`."""
+        """By `domain.revisions.revision_name`."""
         return self._revisions
+
+    @property
+    def access_keys(self) -> Shelf[AccessKey]:
+        """By access key id."""
+        return self._access_keys
+
+    @property
+    def iam_arns(self) -> Shelf[ArnHolder]:
+        """By ARN."""
+        return self._iam_arns
 
     def claim(self, name: str, seconds: float) -> bool:
         """Take (or, as its holder, keep) a lease; the holder is this store in this process."""

@@ -15,13 +15,40 @@ from domain.values import Value
 T = TypeVar("T", bound=Value)
 
 
-class RedisShelf(Generic[T]):
-    """Documents of one kind."""
+class NameIndex:
+    """The names of one kind of documents, in order."""
 
-    def __init__(self, connection: Connection, keys: Keys, kind: str, model: type[T]) -> None:
+    def __init__(self, connection: Connection, keys: Keys, kind: str) -> None:
         self._connection = connection
         self._keys = keys
         self._kind = kind
+
+    def names(self, *, prefix: str = "", after: str = "", limit: int = 100) -> list[str]:
+        """Up to `limit` names that begin with `prefix` and sort after `after`, in order."""
+        low, high = _range(prefix)
+        if after and after >= prefix:
+            low = f"({after}"
+        found: list[str] = self._connection.ask(
+            lambda redis: redis.zrangebylex(self._keys("names", self._kind), low, high, start=0, num=max(limit, 0))
+        )
+        return found
+
+    def count(self, *, prefix: str = "") -> int:
+        """How many names begin with `prefix`."""
+        low, high = _range(prefix)
+        return int(self._connection.ask(lambda redis: redis.zlexcount(self._keys("names", self._kind), low, high)))
+
+
+def _range(prefix: str) -> tuple[str, str | bytes]:
+    # No UTF-8 text holds this byte, so every name with the prefix sorts before it.
+    return (f"[{prefix}", b"(" + prefix.encode() + b"\xff") if prefix else ("-", "+")
+
+
+class RedisShelf(NameIndex, Generic[T]):
+    """Documents of one kind."""
+
+    def __init__(self, connection: Connection, keys: Keys, kind: str, model: type[T]) -> None:
+        super().__init__(connection, keys, kind)
         self._model = model
 
     def get(self, name: str) -> T | None:
@@ -54,17 +81,6 @@ class RedisShelf(Generic[T]):
         """Forget a document and return it; None if there was none."""
         given = {"kind": self._kind, "name": name, "nonce": secrets.token_hex(8)}
         return self._parse(self._connection.run("remove", given))
-
-    def names(self, *, prefix: str = "", after: str = "", limit: int = 100) -> list[str]:
-        """Up to `limit` names that begin with `prefix` and sort after `after`, in order."""
-        start = f"({after}" if after >= prefix else f"[{prefix}"
-        # No UTF-8 text holds this byte, so every name with the prefix sorts before it.
-        end: str | bytes = b"(" + prefix.encode() + b"\xff" if prefix else "+"
-        low = "-" if start == "(" else start
-        found: list[str] = self._connection.ask(
-            lambda redis: redis.zrangebylex(self._keys("names", self._kind), low, end, start=0, num=max(limit, 0))
-        )
-        return found
 
     def _key(self, name: str) -> str:
         return self._keys(self._kind, name)

@@ -12,9 +12,9 @@ import redis
 from adapters.store.connection import plain
 from domain.configs import HALF_AT_A_TIME
 from domain.deployments import DeploymentStatus
-from domain.groups import Busy
+from domain.groups import Busy, group_name
 from domain.happenings import TERMINAL
-from tests.site import Site, wait_until, write_revision
+from tests.site import APPLICATION_ID, Site, wait_until, write_revision
 
 HOSTS = ("web-1", "web-2")
 GROUPS = ("red", "green", "blue")
@@ -55,12 +55,12 @@ def test_every_request_makes_one_deployment_and_every_hook_runs_once(site: Site,
                 # Each request comes twice, as with a producer that is not sure.
                 broker.lpush("slipway.trigger", json.dumps(message), json.dumps(message))
         wait_until(lambda: len(site.world.store.recent()) == len(GROUPS) * EACH, "the deployments")
-    for each in site.world.store.recent():
+    for _, each in site.world.store.recent():
         assert site.ended(each).status is DeploymentStatus.SUCCEEDED
     for group in GROUPS:
-        held = site.world.store.groups.get(f"app/{group}")
+        held = site.world.store.groups.named(group_name(APPLICATION_ID, group))
         assert held is not None
-        mine = site.world.store.recent(group_id=held.deployment_group_id)
+        mine = [each for _, each in site.world.store.recent(group_id=held.deployment_group_id)]
         assert len(mine) == EACH
         for host in HOSTS:
             ran = (site.root(host) / f"ran-{group}").read_text().splitlines()
@@ -69,4 +69,4 @@ def test_every_request_makes_one_deployment_and_every_hook_runs_once(site: Site,
             )
     wait_until(lambda: not site.world.store.outbox(), "an empty outbox")
     ends = [h.deployment_id for _, h in site.world.store.history(limit=5000) if h.type in TERMINAL]
-    assert sorted(set(ends)) == sorted(site.world.store.recent())
+    assert sorted(set(ends)) == sorted(each for _, each in site.world.store.recent())

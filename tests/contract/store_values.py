@@ -34,6 +34,7 @@ def a_deployment(
     """A deployment of one rollout phase."""
     return Deployment(
         deployment_id=name,
+        application_id="a-1",
         application_name="shop",
         deployment_group_name="web",
         deployment_group_id=group,

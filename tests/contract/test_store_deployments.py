@@ -180,14 +180,22 @@ def test_a_phase_of_an_ended_deployment_does_not_open(store: Store) -> None:
 def test_recent_is_newest_first_and_stable(store: Store) -> None:
     for name, group, at in (("d-2", "g-1", 2.0), ("d-1", "g-2", 1.0), ("d-4", "g-3", 2.0), ("d-3", "g-4", 3.0)):
         store.admit(a_deployment(name, group=group, at=at), token=None, queue=False)
-    assert store.recent() == ["d-3", "d-4", "d-2", "d-1"]
-    assert store.recent(skip=1, limit=2) == ["d-4", "d-2"]
+    newest = [(3.0, "d-3"), (2.0, "d-4"), (2.0, "d-2"), (1.0, "d-1")]
+    assert store.recent() == newest
+    assert store.recent(after=(3.0, "d-3"), limit=2) == newest[1:3]
+    assert store.recent(after=(2.0, "d-4")) == newest[2:]
+    assert store.recent(after=(2.0, "d-3")) == newest[2:]
+    assert store.recent(after=(1.0, "d-1")) == []
     assert store.recent(limit=0) == []
-    assert store.recent(group_id="g-1") == ["d-2"]
+    assert store.recent(since=2.0) == newest[:3]
+    assert store.recent(until=2.0) == newest[1:]
+    assert store.recent(since=1.5, until=2.5, after=(2.0, "d-4")) == newest[2:3]
+    assert store.recent(since=2.5, after=(2.0, "d-4")) == []
+    assert store.recent(group_id="g-1") == [(2.0, "d-2")]
     assert store.recent(group_id="g-9") == []
     store.change("d-2", END)
     store.admit(a_deployment("d-5", group="g-1", at=9.0), token=None, queue=False)
-    assert store.recent(group_id="g-1") == ["d-5", "d-2"]
+    assert store.recent(group_id="g-1") == [(9.0, "d-5"), (2.0, "d-2")]
 
 
 def test_active_goes_page_by_page(store: Store) -> None:

@@ -224,11 +224,11 @@ def test_what_the_server_refuses_is_the_worlds_fault(redis_server: RedisServer) 
 @pytest.mark.parametrize("spelling", ["unix://{}?db=3", "redis+socket://{}?virtual_host=3"])
 def test_the_spellings_of_a_url(redis_server: RedisServer, spelling: str) -> None:
     store = RedisStore(spelling.format(redis_server.socket), prefix="spelled")
-    store.applications.remove("a")
-    assert store.applications.add("a", Application(application_id="1", application_name="a", create_time=1.0))
+    store.applications.remove("1")
+    assert store.applications.add(Application(application_id="1", application_name="a", create_time=1.0))
     store.close()
     with redis.Redis.from_url(f"unix://{redis_server.socket}?db=3") as raw:
-        assert raw.exists("spelled:application:a")
+        assert raw.exists("spelled:application:1")
 
 
 def test_prefixes_keep_stores_apart(redis_server: RedisServer) -> None:

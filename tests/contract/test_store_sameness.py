@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from adapters.store.memory import MemoryStore
 from adapters.store.redis import RedisStore
+from domain.access import AccessKey, Policy
 from domain.applications import Application
 from domain.deployments import DeploymentStatus, Phase, Progress, TargetStatus
 from domain.errors import SlipwayError
@@ -53,6 +54,11 @@ _prefixes = itertools.count()
 _names = itertools.count()
 
 Report = EventStarted | EventFinished | LogLines | AgentHello
+
+
+def rename(store: Store, identity: str, name: str) -> Application | None:
+    """Give an application another name."""
+    return store.applications.change(identity, lambda a: a.model_copy(update={"application_name": name}))
 
 
 class Sameness(RuleBasedStateMachine):
@@ -146,20 +152,39 @@ class Sameness(RuleBasedStateMachine):
 
     @rule(name=names, at=moments)
     def add(self, name: str, at: float) -> None:
-        document = Application(application_id=name, application_name=name, create_time=at)
-        self.both(lambda store: store.applications.add(name, document))
+        document = AccessKey(access_key_id=name, nonce="n", policy=Policy.DEPLOY, create_time=at)
+        self.both(lambda store: store.access_keys.add(name, document))
 
     @rule(name=names, at=moments)
     def edit(self, name: str, at: float) -> None:
-        self.both(lambda store: store.applications.change(name, lambda a: a.model_copy(update={"create_time": at})))
+        self.both(lambda store: store.access_keys.change(name, lambda a: a.model_copy(update={"create_time": at})))
 
     @rule(name=names)
     def remove(self, name: str) -> None:
-        self.both(lambda store: store.applications.remove(name))
+        self.both(lambda store: store.access_keys.remove(name))
 
     @rule(prefix=names, after=names, limit=st.integers(0, 3))
-    def names(self, prefix: str, after: str, limit: int) -> None:
+    def listing(self, prefix: str, after: str, limit: int) -> None:
+        self.both(lambda store: store.access_keys.names(prefix=prefix, after=after, limit=limit))
+        self.both(lambda store: store.access_keys.count(prefix=prefix))
+
+    @rule(name=names, identity=names, at=moments)
+    def file(self, name: str, identity: str, at: float) -> None:
+        document = Application(application_id=identity, application_name=name, create_time=at)
+        if self.memory.applications.get(identity) is None:
+            self.both(lambda store: store.applications.add(document))
+        else:
+            self.both(lambda store: rename(store, identity, name))
+
+    @rule(identity=names)
+    def strike(self, identity: str) -> None:
+        self.both(lambda store: store.applications.remove(identity))
+
+    @rule(name=names, prefix=names, after=names, limit=st.integers(0, 3))
+    def directory(self, name: str, prefix: str, after: str, limit: int) -> None:
+        self.both(lambda store: store.applications.named(name))
         self.both(lambda store: store.applications.names(prefix=prefix, after=after, limit=limit))
+        self.both(lambda store: store.applications.count(prefix=prefix))
 
     @invariant()
     def the_same_is_held(self) -> None:

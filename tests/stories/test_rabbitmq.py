@@ -127,8 +127,8 @@ def test_a_message_on_the_trigger_queue_starts_a_deployment(site: Site, rabbitmq
 
     def made() -> str | None:
         newest = site.world.store.recent(limit=1)
-        deployment = site.world.store.deployment(newest[0]) if newest else None
-        return newest[0] if deployment and deployment.description == "by message" else None
+        deployment = site.world.store.deployment(newest[0][1]) if newest else None
+        return newest[0][1] if deployment and deployment.description == "by message" else None
 
     assert site.ended(wait_until(made, "the deployment")).status is DeploymentStatus.SUCCEEDED
 

@@ -14,7 +14,9 @@ from config.settings import Settings, load_settings, variables
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "config" / "examples"
 
-GIVEN = frozenset({"broker.url", "store.url", "agent.host_id", "bundles.directory", "flower.basic_auth"})
+GIVEN = frozenset(
+    {"broker.url", "store.url", "api.audit_file", "agent.host_id", "bundles.directory", "flower.basic_auth"}
+)
 """What has no default worth showing: the example shows how one looks."""
 
 

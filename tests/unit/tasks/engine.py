@@ -68,9 +68,9 @@ class Engine:
     now: float = NOW
 
     def __post_init__(self) -> None:
-        self.store.applications.add("shop", Application(application_id="a-1", application_name="shop", create_time=NOW))
+        self.store.applications.add(Application(application_id="a-1", application_name="shop", create_time=NOW))
         filters = ({"key": "role", "value": "web"},)
-        self.store.groups.add("shop/web", a_group(on_premises_instance_tag_filters=filters))
+        self.store.groups.add(a_group(on_premises_instance_tag_filters=filters))
 
     def world(self) -> World:
         """The world, as of this moment."""

@@ -18,7 +18,7 @@ from workflows.group_memory import begun
 
 
 def group_of(engine: Engine) -> DeploymentGroup:
-    group = engine.store.groups.get("shop/web")
+    group = engine.store.groups.get("g-1")
     assert group is not None
     return group
 
@@ -49,7 +49,7 @@ def test_one_that_fails_at_its_begin_is_remembered_as_failed(engine: Engine) -> 
 
 def test_an_application_that_was_deleted_is_named(engine: Engine) -> None:
     deployment_id = created(engine)
-    engine.store.applications.remove("shop")
+    engine.store.applications.remove("a-1")
     begin(deployment_id)
     ended = engine.store.deployment(deployment_id)
     assert ended is not None
@@ -147,7 +147,7 @@ def test_a_settle_that_slept_does_not_take_the_group_back(engine: Engine, monkey
     assert slow is not None
     settle_now(engine.world(), slow)
     other = a_deployment(deployment_id="d-OTHER0000", create_time=NOW + 60)
-    engine.store.groups.change("shop/web", lambda group: begun(group, other))
+    engine.store.groups.change("g-1", lambda group: begun(group, other))
     after = group_of(engine)
     settle_now(engine.world(), slow)
     assert group_of(engine) == after

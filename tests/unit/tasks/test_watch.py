@@ -49,6 +49,17 @@ def test_a_lane_that_meets_a_bug_keeps_no_other_waiting(engine: Engine, monkeypa
     assert [args[2].number for args in engine.sent.named("run_host")] == [1]
 
 
+def test_what_waits_in_a_hosts_queue_is_not_sent_again(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_lane(engine, monkeypatch, 2)
+    backlog = {"host.web-0": 3, "host.web-1": 0}
+    monkeypatch.setattr(engine.sent, "waiting", backlog.__getitem__, raising=False)
+    postponed: list[int] = []
+    monkeypatch.setattr(engine.store, "postpone", lambda due, _: postponed.append(due.lane))
+    look_at_lanes(engine.world(), listening_since=NOW - 60)
+    assert [args[2].number for args in engine.sent.named("run_host")] == [1]
+    assert postponed == [0, 1]
+
+
 def test_a_store_that_is_away_ends_the_round(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     a_lane(engine, monkeypatch, 1)
 

@@ -39,7 +39,7 @@ def a_revision(name: str = "v2") -> RevisionLocation:
 
 
 def a_group(**more: Any) -> DeploymentGroup:
-    values = {"application_name": "shop", "deployment_group_name": "web", "deployment_group_id": "g-1", **more}
+    values = {"application_id": "a-1", "deployment_group_name": "web", "deployment_group_id": "g-1", **more}
     return DeploymentGroup.model_validate(values)
 
 
@@ -47,6 +47,7 @@ def a_deployment(*, total: int = 3, floor: int = 2, **more: Any) -> Deployment:
     """One that is under way."""
     values: dict[str, Any] = {
         "deployment_id": "d-AAAAAAAAA",
+        "application_id": "a-1",
         "application_name": "shop",
         "deployment_group_name": "web",
         "deployment_group_id": "g-1",
@@ -105,6 +106,7 @@ def an_order(name: str = "web-1", *, attempt: str = "t-1", **more: Any) -> HostO
         "attempt": attempt,
         "lane": 0,
         "step": 1,
+        "application_id": "a-1",
         "application_name": "shop",
         "deployment_group_name": "web",
         "deployment_group_id": "g-1",

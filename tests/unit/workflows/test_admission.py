@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from domain.applications import Application
 from domain.appspec import FileExistsBehavior
 from domain.configs import HALF_AT_A_TIME, ONE_AT_A_TIME, PREDEFINED, DeploymentConfig
 from domain.deployments import (
@@ -43,6 +44,7 @@ from tests.unit.workflows.engine_values import EVENTS, LIMITS, NOW, STOP, a_depl
 from workflows import admission
 
 ID = "d-ABCDEF123"
+APPLICATION = Application(application_id="a-1", application_name="shop", create_time=NOW)
 GROUP = a_group(target_revision=a_revision("v1"))
 
 
@@ -54,7 +56,7 @@ def a_request(**more: Any) -> CreateDeployment:
 def admit(
     request: CreateDeployment,
     *,
-    application: bool = True,
+    application: Application | None = APPLICATION,
     group: DeploymentGroup | None = GROUP,
     config: DeploymentConfig | None = PREDEFINED[HALF_AT_A_TIME],
     limits: Limits = LIMITS,
@@ -163,7 +165,7 @@ def test_a_revision_on_github(repository: str, commit_id: str, fits: bool) -> No
 @pytest.mark.parametrize(
     ("world", "error", "named"),
     [
-        ({"application": False}, ApplicationDoesNotExist, "shop"),
+        ({"application": None}, ApplicationDoesNotExist, "shop"),
         ({"group": None}, DeploymentGroupDoesNotExist, "web"),
         ({"config": None}, DeploymentConfigDoesNotExist, ONE_AT_A_TIME),
     ],
@@ -187,7 +189,7 @@ def test_what_is_missing_is_told_first_then_form_then_what_does_not_exist() -> N
     for change, error in faults:
         request |= change
         with pytest.raises(error):
-            admit(a_request(**request), application=False, group=None, config=None)
+            admit(a_request(**request), application=None, group=None, config=None)
 
 
 CREATED = a_deployment(

@@ -49,6 +49,7 @@ FULL = an_order(
     event_limit=900,
     environment={"BUNDLE_BUCKET": "releases", "BUNDLE_KEY": "v2.zip"},
     blue_green_rollback=True,
+    restart=True,
     final_event=Event.AFTER_ALLOW_TRAFFIC,
 )
 OPENING = HostReport(order=FULL)

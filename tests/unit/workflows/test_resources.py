@@ -8,10 +8,7 @@ import pytest
 
 from domain.configs import DeploymentConfig
 from domain.errors import (
-    ApplicationDoesNotExist,
-    ApplicationNameRequired,
     CallerError,
-    DeploymentConfigDoesNotExist,
     DeploymentConfigNameRequired,
     DeploymentGroupNameRequired,
     IamArnRequired,
@@ -31,6 +28,7 @@ from domain.errors import (
     TagLimitExceeded,
     TagSetListLimitExceeded,
 )
+from domain.limits import Quotas
 from tests.unit.workflows.engine_values import a_group
 from workflows.resources import check_application_name, check_config, check_group, check_iam_arns, check_instance
 
@@ -40,7 +38,7 @@ ALLOWED = "AZaz09+=,.@_-"
 def test_names_of_the_allowed_characters() -> None:
     for name in (ALLOWED, "a", "a" * 100):
         check_application_name(name)
-        check_group(a_group(deployment_group_name=name), application=True, config=True)
+        check_group(a_group(deployment_group_name=name), Quotas())
 
 
 @pytest.mark.parametrize("name", ["a b", "a/b", "a\n", "ü", "a" * 101, "a:b", "a\x00"])
@@ -48,7 +46,7 @@ def test_names_that_are_refused(name: str) -> None:
     with pytest.raises(InvalidApplicationName):
         check_application_name(name)
     with pytest.raises(InvalidDeploymentGroupName):
-        check_group(a_group(deployment_group_name=name), application=True, config=True)
+        check_group(a_group(deployment_group_name=name), Quotas())
     with pytest.raises(InvalidInstanceName):
         check_instance(name, {})
     with pytest.raises(InvalidDeploymentConfigName):
@@ -62,8 +60,6 @@ def tag(key: str | None = "role", value: str | None = "web", **more: Any) -> dic
 @pytest.mark.parametrize(
     ("members", "error"),
     [
-        ({"application_name": ""}, ApplicationNameRequired),
-        ({"application_name": "a b"}, InvalidApplicationName),
         ({"deployment_group_name": ""}, DeploymentGroupNameRequired),
         ({"event_seconds": 0}, CallerError),
         ({"event_seconds": -1}, CallerError),
@@ -87,7 +83,7 @@ def tag(key: str | None = "role", value: str | None = "web", **more: Any) -> dic
 )
 def test_a_group_that_cannot_be_kept(members: dict[str, Any], error: type[CallerError]) -> None:
     with pytest.raises(error):
-        check_group(a_group(**members), application=True, config=True)
+        check_group(a_group(**members), Quotas())
 
 
 @pytest.mark.parametrize(
@@ -103,14 +99,7 @@ def test_a_group_that_cannot_be_kept(members: dict[str, Any], error: type[Caller
     ],
 )
 def test_a_group_that_can_be_kept(members: dict[str, Any]) -> None:
-    check_group(a_group(**members), application=True, config=True)
-
-
-def test_a_group_needs_what_it_names() -> None:
-    with pytest.raises(ApplicationDoesNotExist, match="shop"):
-        check_group(a_group(), application=False, config=False)
-    with pytest.raises(DeploymentConfigDoesNotExist, match="OneAtATime"):
-        check_group(a_group(), application=True, config=False)
+    check_group(a_group(**members), Quotas())
 
 
 def a_config(kind: str = "HOST_COUNT", value: int = 1, name: str = "mine") -> DeploymentConfig:

@@ -1,0 +1,204 @@
+"""Operations on deployment groups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from api.forms import Answer, Given, filters_from, group_info, tag_set_from, tags_from
+from api.operations import finding
+from api.paging import PAGE, page_of_names, seal, unseal
+from api.site import Site
+from domain.api_errors import (
+    BatchLimitExceeded,
+    DeploymentGroupLimitExceeded,
+    InvalidAutoScalingGroup,
+    InvalidECSService,
+    InvalidTargetGroupPair,
+    RoleRequired,
+)
+from domain.applications import Application
+from domain.configs import ONE_AT_A_TIME, ROUTING
+from domain.errors import (
+    DeploymentGroupAlreadyExists,
+    DeploymentGroupDoesNotExist,
+    DeploymentGroupNameRequired,
+    InvalidEC2TagCombination,
+    InvalidInput,
+    InvalidOnPremisesTagCombination,
+    NameTaken,
+)
+from domain.groups import DeploymentGroup, group_name
+from workflows.resources import check_group
+
+MOST_AT_ONCE = 100
+_AS_GIVEN = (
+    "deploymentConfigName",
+    "serviceRoleArn",
+    "autoScalingGroups",
+    "triggerConfigurations",
+    "alarmConfiguration",
+    "autoRollbackConfiguration",
+    "outdatedInstancesStrategy",
+    "deploymentStyle",
+    "blueGreenDeploymentConfiguration",
+    "loadBalancerInfo",
+    "ec2DeploymentOptions",
+    "terminationHookEnabled",
+)
+"""Members that are kept in the form in which they are given."""
+
+
+def create_deployment_group(site: Site, given: Given) -> Answer:
+    """Make a deployment group; its id."""
+    if not given.get("serviceRoleArn"):
+        raise RoleRequired
+    return {"deploymentGroupId": add_group(site, given, {}).deployment_group_id}
+
+
+def add_group(site: Site, given: Given, ours: dict[str, Any]) -> DeploymentGroup:
+    """Make a deployment group; `ours` are members that the API does not know."""
+    if not given.get("deploymentGroupName"):
+        raise DeploymentGroupNameRequired
+    made = _made(
+        {
+            "applicationId": "",
+            "deploymentGroupId": site.new_uuid(),
+            "deploymentGroupName": given["deploymentGroupName"],
+            "deploymentConfigName": ONE_AT_A_TIME,
+            "createTime": site.now(),
+            "tags": tags_from(given.get("tags"), most=site.quotas.resource_tags),
+            **_changes(given),
+            **ours,
+        }
+    )
+    check_group(made, site.quotas)
+    of = finding.application(site, given["applicationName"])
+    _check_named(site, made)
+    made = made.model_copy(update={"application_id": of.application_id})
+    name = made.deployment_group_name
+    if site.store.groups.named(made.entry_name) is not None:
+        raise _already_exists(of, name)
+    if site.store.groups.count(prefix=group_name(of.application_id, "")) >= site.quotas.groups_per_application:
+        most = site.quotas.groups_per_application
+        raise DeploymentGroupLimitExceeded(f"An application may have at most {most} deployment groups.")
+    if not site.store.groups.add(made):
+        raise _already_exists(of, name)
+    return made
+
+
+def update_deployment_group(site: Site, given: Given) -> Answer:
+    """Replace what is given, keep what is not; an empty list clears. Deployments that run keep what they began with."""
+    of = finding.application(site, given["applicationName"])
+    name = given["currentDeploymentGroupName"]
+    found = finding.group(site, of, name)
+    changes = _changes(given)
+    if given.get("newDeploymentGroupName"):
+        changes["deploymentGroupName"] = given["newDeploymentGroupName"]
+
+    def edit(present: DeploymentGroup) -> DeploymentGroup:
+        edited = _made({**present.model_dump(), **changes})
+        check_group(edited, site.quotas)
+        return edited
+
+    _check_named(site, edit(found))
+    try:
+        changed = site.store.groups.change(found.deployment_group_id, edit)
+    except NameTaken:
+        raise _already_exists(of, changes["deploymentGroupName"]) from None
+    if changed is None:
+        raise DeploymentGroupDoesNotExist(f"No Deployment Group found for name: {name}")
+    return {"hooksNotCleanedUp": []}
+
+
+def _changes(given: Given) -> dict[str, Any]:
+    """The group's members that were given, as it keeps them. Either form of a selection drops the other."""
+    _check_platform(given)
+    changes = {member: given[member] for member in _AS_GIVEN if given.get(member) is not None}
+    ec2 = given.get("ec2TagFilters"), given.get("ec2TagSet")
+    on_premises = given.get("onPremisesInstanceTagFilters"), given.get("onPremisesTagSet")
+    if all(ec2):
+        raise InvalidEC2TagCombination
+    if all(on_premises):
+        raise InvalidOnPremisesTagCombination
+    if any(form is not None for form in ec2):
+        changes["ec2TagFilters"] = filters_from(ec2[0])
+        changes["ec2TagSet"] = tag_set_from(ec2[1], "ec2TagSetList")
+    if any(form is not None for form in on_premises):
+        changes["onPremisesInstanceTagFilters"] = filters_from(on_premises[0])
+        changes["onPremisesTagSet"] = tag_set_from(on_premises[1], "onPremisesTagSetList")
+    return changes
+
+
+def _check_platform(given: Given) -> None:
+    if given.get("ecsServices"):
+        raise InvalidECSService
+    if (given.get("loadBalancerInfo") or {}).get("targetGroupPairInfoList"):
+        raise InvalidTargetGroupPair
+
+
+def _made(members: dict[str, Any]) -> DeploymentGroup:
+    try:
+        return DeploymentGroup.model_validate(members)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        raise InvalidInput(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None
+
+
+def _check_named(site: Site, group: DeploymentGroup) -> None:
+    """Whether what the group names is there."""
+    if group.deployment_config_name in ROUTING:
+        raise InvalidInput(f"{group.deployment_config_name} is not a configuration for servers.")
+    finding.config(site, group.deployment_config_name)
+    missing = site.missing_auto_scaling_groups(group.auto_scaling_groups) if group.auto_scaling_groups else ()
+    if missing:
+        raise InvalidAutoScalingGroup(f"There is no Auto Scaling group {', '.join(missing)}.")
+
+
+def _already_exists(of: Application, name: str) -> DeploymentGroupAlreadyExists:
+    return DeploymentGroupAlreadyExists(f"The application {of.application_name} has a deployment group {name} already.")
+
+
+def get_deployment_group(site: Site, given: Given) -> Answer:
+    """One group."""
+    of = finding.application(site, given["applicationName"])
+    found = finding.group(site, of, given["deploymentGroupName"])
+    return {"deploymentGroupInfo": group_info(found, of.application_name)}
+
+
+def batch_get_deployment_groups(site: Site, given: Given) -> Answer:
+    """Groups in the order of their names; those that are not there are told in `errorMessage`."""
+    names = given["deploymentGroupNames"]
+    if not names:
+        raise DeploymentGroupNameRequired
+    if len(names) > MOST_AT_ONCE:
+        raise BatchLimitExceeded(f"At most {MOST_AT_ONCE} deployment groups may be asked for at once.")
+    of = finding.application(site, given["applicationName"])
+    found = {name: site.store.groups.named(group_name(of.application_id, name)) for name in names}
+    missing = [name for name, group in found.items() if group is None]
+    return {
+        "deploymentGroupsInfo": [group_info(group, of.application_name) for group in found.values() if group],
+        "errorMessage": f"No Deployment Group found for name: {', '.join(missing)}" if missing else None,
+    }
+
+
+def list_deployment_groups(site: Site, given: Given) -> Answer:
+    """The names of an application's groups, in order."""
+    after = unseal(site.token_key, "ListDeploymentGroups", given)
+    of = finding.application(site, given["applicationName"])
+    prefix = group_name(of.application_id, "")
+    names = site.store.groups.names(prefix=prefix, after=prefix + after if after else "", limit=PAGE + 1)
+    page, last = page_of_names([name.removeprefix(prefix) for name in names])
+    token = last and seal(site.token_key, "ListDeploymentGroups", given, last)
+    return {"applicationName": of.application_name, "deploymentGroups": page, "nextToken": token}
+
+
+def delete_deployment_group(site: Site, given: Given) -> Answer:
+    """Forget a group. Unknown names are no error."""
+    of = site.store.applications.named(given["applicationName"])
+    name = group_name(of.application_id, given["deploymentGroupName"]) if of else ""
+    found = site.store.groups.named(name) if of else None
+    if found is not None:
+        site.store.groups.remove(found.deployment_group_id)
+    return {"hooksNotCleanedUp": []}

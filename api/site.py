@@ -1,0 +1,34 @@
+"""What the API's operations work with: the store, the ways into the engine, and what this installation is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from domain.deployments import CreateDeployment, Deployment
+from domain.limits import Quotas
+from domain.ports import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One installation as its API sees it."""
+
+    store: Store
+    create_deployment: Callable[[CreateDeployment], str]
+    """The one way a deployment comes to be; its id."""
+    stop_deployment: Callable[[str], Deployment]
+    """Asks a deployment to stop; as it then stands."""
+    missing_auto_scaling_groups: Callable[[Sequence[str]], Sequence[str]]
+    """Those of the names that no Auto Scaling group has; none where that cannot be told."""
+    now: Callable[[], float]
+    new_uuid: Callable[[], str]
+    new_suffix: Callable[[], str]
+    """Ten letters or digits for the ARN of an on-premises instance."""
+    token_key: bytes
+    """Signs paging tokens."""
+    region: str = "us-east-1"
+    account_id: str = "000000000000"
+    quotas: Quotas = field(default_factory=Quotas)
+    github_tokens: Sequence[str] = ()
+    """Names of the GitHub tokens that the settings hold."""
