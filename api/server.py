@@ -37,6 +37,7 @@ Operation = Callable[[Caller, Given], Given | None]
 _UNAVAILABLE = Refusal(
     "ServiceUnavailableException", "The service cannot reach what it needs; try again in a moment.", 503
 )
+_TOO_SLOW = 408
 _BUG = Refusal("InternalFailure", "The service failed; its log knows this request by its id.", 500)
 
 
@@ -174,7 +175,8 @@ class _Site(Generic[Caller]):
             _log(error, call)
             reply, code = reply_refusing(call.protocol, refusal, call.id), refusal.code
         self._record(call, code, reply.status)
-        return _response(reply)
+        # Who was too slow once may not have the connection for a second try.
+        return _response(reply, last=reply.status == _TOO_SLOW)
 
     def _carry_out(self, call: _Call[Caller], signed: SignedRequest) -> Reply:
         caller = call.caller = self._doors.authenticate(signed)
@@ -231,8 +233,8 @@ def _log(error: Exception, call: _Call[Any]) -> None:
             logger.error("call %s: %s failed", call.id, call.operation, exc_info=error)
 
 
-def _response(reply: Reply) -> Response:
-    return Response(reply.body, reply.status, reply.headers)
+def _response(reply: Reply, *, last: bool = False) -> Response:
+    return Response(reply.body, reply.status, {**reply.headers, **({"connection": "close"} if last else {})})
 
 
 def _path_of(request: Request) -> str:
@@ -259,7 +261,7 @@ async def _body_of(request: Request, limits: Limits) -> bytes:
                 _check_size(len(body) + len(data), limits)
                 body += data
     except TimeoutError:
-        raise WireError("RequestTimeoutException", "The body did not come in time.", status=408) from None
+        raise WireError("RequestTimeoutException", "The body did not come in time.", status=_TOO_SLOW) from None
     except ClientDisconnect:
         raise WireError("RequestCutOffException", "The request stopped before its end.") from None
     return bytes(body)
