@@ -19,7 +19,7 @@ from rich.console import Console
 from cli.deploy import upload
 from cli.following import follow
 from cli.world import answer, json_option, settings, world
-from config.endpoint import Endpoint, read_endpoint
+from config.endpoint import Endpoint, aws_variables, read_endpoint
 from domain.configs import HALF_AT_A_TIME, ONE_AT_A_TIME
 from domain.deployments import CreateDeployment
 from domain.errors import SlipwayError
@@ -93,13 +93,19 @@ def _start(home: Path, console: Console) -> Endpoint:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    with console.status("Starting Redis, bundle store, control, trigger, watch, Flower and four agents …"):
+    with console.status("Starting Redis, bundle store, API, control, trigger, watch, Flower and four agents …"):
         _wait(lambda: read_endpoint(home) is not None, process, home, "the installation")
         settings.cache_clear()
         _wait(lambda: all(world().store.seen(HOSTS)), process, home, "the agents")
         _wait(lambda: _answers(settings().bundles.base_url + "/healthz"), process, home, "the bundle store")
+        _wait(lambda: _answers(_endpoint(home).api_url + "/readyz"), process, home, "the API")
+    return _endpoint(home)
+
+
+def _endpoint(home: Path) -> Endpoint:
     endpoint = read_endpoint(home)
-    assert endpoint is not None  # noqa: S101  (waited for above)
+    if endpoint is None:
+        raise DemoFailed(f"the installation ended; its logs are in {home / 'logs'} and {home / 'up.log'}")
     return endpoint
 
 
@@ -195,6 +201,8 @@ def _farewell(home: Path, endpoint: Endpoint, console: Console) -> None:
     console.print(
         f"  commands   SLIPWAY_HOME={_short(home)} .venv/bin/slipway list | events | status ID | logs ID HOST"
     )
+    files = " ".join(f"{name}={_short(Path(value))}" for name, value in aws_variables(home).items())
+    console.print(f"  AWS's way  {files} .venv/bin/aws deploy list-deployments", soft_wrap=True, highlight=False)
     console.print("  clean up   .venv/bin/slipway demo --clean")
 
 

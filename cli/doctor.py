@@ -51,6 +51,7 @@ def _findings(*, agents: bool) -> Iterator[Finding]:
     store_well = yield from _try("store", masked(mine.store_url), _ping_store, "start it, or set SLIPWAY_STORE__URL")
     yield from _try("broker", masked(mine.broker_url), _ping_broker, "start it, or set SLIPWAY_BROKER__URL")
     yield from _try("bundle store", mine.bundles.base_url, _ping_bundles, "start `slipway bundles` or `slipway up`")
+    yield from _api()
     if store_well and agents:
         yield from _agents()
     for program in ("setfacl", "semanage"):
@@ -88,6 +89,19 @@ def _ping_bundles() -> None:
         httpx.get(settings().bundles.base_url + "/healthz", timeout=3).raise_for_status()
     except httpx.HTTPError as error:
         raise OSError(str(error)) from error
+
+
+def _api() -> Iterator[Finding]:
+    mine = settings().api
+    if not mine.key.get_secret_value():
+        yield Finding("API", well=True, detail="not set up here", advice="set SLIPWAY_API__KEY to serve it")
+    if not mine.authenticate:
+        yield Finding(
+            "API",
+            well=False,
+            detail="TAKES EVERY CALL, SIGNED OR NOT: whoever reaches it can deploy to every host",
+            advice="set SLIPWAY_API__AUTHENTICATE=true and make keys with `slipway keys create`",
+        )
 
 
 def _agents() -> Iterator[Finding]:

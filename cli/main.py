@@ -13,6 +13,7 @@ from domain.errors import CallerError, SlipwayError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "agent": ("cli.processes", "agent"),
+    "api": ("cli.processes", "api"),
     "bundles": ("cli.processes", "bundles"),
     "control": ("cli.processes", "control"),
     "create-application": ("cli.resources", "create_application"),
@@ -23,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("cli.doctor", "doctor"),
     "events": ("cli.events", "events"),
     "flower": ("cli.processes", "flower"),
+    "keys": ("cli.keys", "keys"),
     "list": ("cli.status", "list_deployments"),
     "local": ("cli.local", "local"),
     "logs": ("cli.status", "logs"),

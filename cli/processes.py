@@ -66,6 +66,15 @@ def agent(host: str | None, root: Path | None, state: Path | None, as_json: bool
 
 @click.command()
 @json_logs
+def api(as_json: bool) -> None:
+    """Serve the CodeDeploy API."""
+    from workers.api import run_api
+
+    run_api(_settings_of_service(as_json))
+
+
+@click.command()
+@json_logs
 def trigger(as_json: bool) -> None:
     """Consume the trigger queue: each message starts a deployment."""
     from tasks.admitting import create_deployment

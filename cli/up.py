@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from cli.world import answer, json_option, settings
-from config.endpoint import read_endpoint
+from config.endpoint import aws_variables, read_endpoint
 
 
 @click.command()
@@ -18,7 +18,7 @@ from config.endpoint import read_endpoint
 @click.option("--home", type=click.Path(path_type=Path), help="Where everything is kept; .slipway otherwise.")
 @json_option
 def up(agents: tuple[str, ...], flower: bool, home: Path | None, as_json: bool) -> None:
-    """Run Redis, bundle store, control, trigger, watch and Flower on this machine."""
+    """Run Redis, bundle store, API, control, trigger, watch and Flower on this machine."""
     from workers.installation import Installation
 
     mine = settings() if home is None else settings().model_copy(update={"home": home})
@@ -32,9 +32,16 @@ def up(agents: tuple[str, ...], flower: bool, home: Path | None, as_json: bool) 
     try:
         endpoint = installation.start()
         text = f"Slipway runs; its data and logs are in {mine.home}. End it with Ctrl-C."
+        text += f"\nAPI: {endpoint.api_url}, with the credentials in these files:"
+        text += "".join(f"\n  export {name}={value}" for name, value in aws_variables(mine.home).items())
         if endpoint.flower_url:
             text += f"\nFlower: {endpoint.flower_url}"
-        where = {"home": str(mine.home), "bundlesUrl": endpoint.bundles_url, "flowerUrl": endpoint.flower_url}
+        where = {
+            "home": str(mine.home),
+            "apiUrl": endpoint.api_url,
+            "bundlesUrl": endpoint.bundles_url,
+            "flowerUrl": endpoint.flower_url,
+        }
         answer({**where, "pid": endpoint.pid}, text, as_json=as_json)
         installation.supervisor.watch(end)
     finally:

@@ -12,6 +12,7 @@ from pydantic import Field
 from domain.values import Value
 
 FILE = "endpoint.json"
+AWS_FOLDER = "aws"
 
 
 class Endpoint(Value):
@@ -40,15 +41,43 @@ def read_endpoint(home: Path) -> Endpoint | None:
 def write_endpoint(home: Path, endpoint: Endpoint) -> None:
     """Say that an installation runs here."""
     home.mkdir(parents=True, exist_ok=True)
-    fresh = home / f".{FILE}.{endpoint.pid}"
-    fresh.touch(mode=0o600)
-    fresh.write_text(endpoint.model_dump_json())
-    fresh.replace(home / FILE)
+    _write_private(home / FILE, endpoint.model_dump_json())
 
 
 def remove_endpoint(home: Path) -> None:
     """Say that nothing runs here any more."""
     (home / FILE).unlink(missing_ok=True)
+
+
+def write_aws_files(home: Path, api_url: str, access_key_id: str, secret: str, *, region: str) -> None:
+    """Keep a key where AWS's own tools read one: `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE`."""
+    folder = home / AWS_FOLDER
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _write_private(
+        folder / "config",
+        f"[default]\nregion = {region}\nservices = slipway\n\n[services slipway]\ncodedeploy =\n"
+        f"  endpoint_url = {api_url}\n",
+    )
+    _write_private(
+        folder / "credentials",
+        f"[default]\naws_access_key_id = {access_key_id}\naws_secret_access_key = {secret}\n",
+    )
+
+
+def aws_variables(home: Path) -> dict[str, str]:
+    """The variables with which AWS's own tools speak to this installation."""
+    folder = home.resolve() / AWS_FOLDER
+    return {
+        "AWS_CONFIG_FILE": str(folder / "config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(folder / "credentials"),
+    }
+
+
+def _write_private(path: Path, text: str) -> None:
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.touch(mode=0o600)
+    fresh.write_text(text)
+    fresh.replace(path)
 
 
 def _alive(pid: int) -> bool:

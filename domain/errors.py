@@ -30,6 +30,18 @@ class InvalidInput(CallerError):
     code = "InvalidInputException"
 
 
+class AccessDenied(CallerError):
+    """The access key's policy does not allow this."""
+
+    code = "AccessDeniedException"
+
+
+class AccessKeyDoesNotExist(CallerError):
+    """There is no such access key."""
+
+    code = "NoSuchEntity"
+
+
 class WorldError(SlipwayError):
     """Something outside did not answer as it should; trying again may help."""
 

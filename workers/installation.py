@@ -1,5 +1,5 @@
-"""An embedded installation: Redis, bundle store, control, trigger, watch, Flower and simulated hosts on one machine,
-below one home directory."""
+"""An embedded installation: Redis, bundle store, API, control, trigger, watch, Flower and simulated hosts on one
+machine, below one home directory."""
 
 from __future__ import annotations
 
@@ -7,13 +7,20 @@ import os
 import secrets
 import socket
 import sys
+import time
 from collections.abc import Mapping, Sequence
 
-from config.endpoint import Endpoint, remove_endpoint, write_endpoint
+from adapters.store.redis import RedisStore
+from config.endpoint import Endpoint, remove_endpoint, write_aws_files, write_endpoint
 from config.settings import Settings
+from domain.access import AccessKey, Policy
+from workers.access import create_key, list_keys
 from workers.embedded import EmbeddedRedis
 from workers.supervisor import Job, Supervisor
+from workflows.access import secret_of
 
+OWN_KEY = "made by slipway up for this machine"
+"""The description of an embedded installation's own access key."""
 SLIPWAY = (sys.executable, "-m", "cli.main")
 
 
@@ -34,11 +41,12 @@ class Installation:
         url = given.get_secret_value() if given else self._redis.start()
         endpoint = self._endpoint(url)
         environment = self._environment(endpoint)
-        for name in ("control", "watch", "trigger", "bundles", *(["flower"] if self._flower else [])):
+        for name in ("control", "watch", "trigger", "bundles", "api", *(["flower"] if self._flower else [])):
             self.supervisor.start(Job(name, (*SLIPWAY, name), environment))
         for host in self._agents:
             self.supervisor.start(self._agent(host, environment))
         write_endpoint(self._home, endpoint)
+        self._write_credentials(endpoint)
         return endpoint
 
     def stop(self) -> None:
@@ -54,7 +62,7 @@ class Installation:
 
     def _endpoint(self, url: str) -> Endpoint:
         mine = self._settings
-        port = mine.bundles.port or free_port()
+        port, api_port = mine.bundles.port or free_port(), mine.api.port or free_port()
         flower_port = mine.flower.port or free_port()
         return Endpoint(
             broker_url=mine.broker.url.get_secret_value() if mine.broker.url else url,
@@ -62,9 +70,27 @@ class Installation:
             bundles_url=f"http://127.0.0.1:{port}",
             bundles_key=self._secret("bundles.key"),
             bundles_token=self._secret("bundles.token"),
+            api_url=f"http://127.0.0.1:{api_port}",
+            api_key=self._secret("api.key"),
             flower_url=f"http://127.0.0.1:{flower_port}" if self._flower else "",
             pid=os.getpid(),
         )
+
+    def _write_credentials(self, endpoint: Endpoint) -> None:
+        """Keep an administrator's key for this machine's user, in the files that AWS's own tools read."""
+        store = RedisStore(endpoint.store_url, prefix=self._settings.prefix)
+        try:
+            made = self._administrator(store)
+        finally:
+            store.close()
+        secret = secret_of(endpoint.api_key.encode(), made)
+        write_aws_files(self._home, endpoint.api_url, made.access_key_id, secret, region=self._settings.region)
+
+    def _administrator(self, store: RedisStore) -> AccessKey:
+        for key in list_keys(store):
+            if key.description == OWN_KEY and key.revoke_time is None:
+                return key
+        return create_key(store, policy=Policy.ADMINISTRATOR, description=OWN_KEY, now=time.time())
 
     def _secret(self, name: str) -> str:
         """A secret of this installation, made at first use, so that links signed before a restart stay good."""
@@ -87,6 +113,9 @@ class Installation:
             "SLIPWAY_BUNDLES__DIRECTORY": str(self._home / "bundles"),
             "SLIPWAY_BUNDLES__KEY": endpoint.bundles_key,
             "SLIPWAY_BUNDLES__TOKEN": endpoint.bundles_token,
+            "SLIPWAY_API__HOST": "127.0.0.1",
+            "SLIPWAY_API__PORT": endpoint.api_url.rpartition(":")[2],
+            "SLIPWAY_API__KEY": endpoint.api_key,
         }
         if endpoint.flower_url:
             environment["SLIPWAY_FLOWER__PORT"] = endpoint.flower_url.rpartition(":")[2]

@@ -102,6 +102,7 @@ def test_secrets_have_no_default() -> None:
     assert {found[1] for found in expansions if SECRET.search(found[1])} == {
         "BROKER_PASSWORD",
         "STORE_PASSWORD",
+        "SLIPWAY_API__KEY",
         "SLIPWAY_BUNDLES__KEY",
         "SLIPWAY_BUNDLES__TOKEN",
         "SLIPWAY_FLOWER__BASIC_AUTH",
@@ -126,9 +127,11 @@ def test_servers_ask_for_a_password_and_keep_what_they_are_told() -> None:
         assert f"{server}:/data" in SERVICES[server]["volumes"]
 
 
-def test_only_the_dashboard_is_published_and_it_asks_who_calls() -> None:
+def test_only_the_api_and_the_dashboard_are_published_and_both_ask_who_calls() -> None:
     published = {name for name, service in SERVICES.items() if service.get("ports")}
-    assert published == {"flower"}
+    assert published == {"api", "flower"}
+    assert SERVICES["api"]["environment"].get("SLIPWAY_API__AUTHENTICATE", "true") == "true"
+    assert all(port.startswith("127.0.0.1:") for port in SERVICES["api"]["ports"])
     assert all(port.startswith("127.0.0.1:") for port in SERVICES["flower"]["ports"])
     assert ":?" in environment_of("flower")["SLIPWAY_FLOWER__BASIC_AUTH"]
 
