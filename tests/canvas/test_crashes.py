@@ -55,7 +55,7 @@ def test_control_dies_and_the_deployments_go_on(site: Site, tmp_path: Path, poin
         for host in HOSTS:
             ran = (site.root(host) / f"ran-{name}").read_text().splitlines()
             assert ran == [f"{name} {first}", f"{name} {second}"]
-        group = site.world.store.groups.get(f"app/{name}")
+        group = site.held_group(name)
         assert group is not None
         for last in (group.last_attempted_deployment, group.last_successful_deployment):
             assert last is not None
