@@ -75,6 +75,8 @@ class CeleryDispatcher:
         there is passed over."""
         with self._app.pool.acquire(block=True) as held:
             link: Any = held
+            # One that the broker closed is in the pool still.
+            link.ensure_connection(max_retries=1)
             with suppress(*link.channel_errors), link.channel() as channel:
                 yield channel
 
