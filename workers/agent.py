@@ -60,6 +60,8 @@ def _serve(settings: Settings, host: str) -> int:
         without_mingle=True,
         loglevel=settings.log_level,
         task_events=True,
+        # Celery's own, for Flower; its two seconds would have every idle host of a fleet at work.
+        heartbeat_interval=settings.agent.heartbeat_seconds,
     )
     worker.start()
     reporter.close()

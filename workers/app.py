@@ -19,5 +19,6 @@ def make_app(settings: Settings, role: Role) -> Celery:
         be_tolerant()
     app = Celery("slipway", set_as_current=True)
     app.conf.update(celery_config(settings, role))
+    app.conf.worker_consumer = "workers.consumer:LingeringConsumer"
     app.set_default()
     return app

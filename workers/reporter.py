@@ -13,7 +13,7 @@ from domain.reports import AgentHello, AgentReport, AgentReports, LogLines
 
 logger = logging.getLogger(__name__)
 
-LINGER = 0.05
+LINGER = 0.1
 """Seconds to wait for more to say, so that a quick host says it in one message."""
 MOST = 500
 """Reports in one message."""

@@ -33,6 +33,17 @@ class TolerantChannel(redis.Channel):
 
     QoS = TolerantQoS
 
+    _commands: Any = None
+
+    def _create_client(self, asynchronous: bool = False) -> Any:
+        """One client for all commands, as threads may share it: kombu makes one for each, which takes as long as the
+        command itself. Only a new pool of connections asks for another."""
+        if asynchronous:
+            return super()._create_client(asynchronous=True)  # type: ignore[misc]  # the stubs know no private names
+        if self._commands is None or self._commands.connection_pool is not self.pool:
+            self._commands = super()._create_client()  # type: ignore[misc]
+        return self._commands
+
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
         """Without retries of the client's own: it would connect anew in the middle of a read, and then wait for the
         next broadcast for ever while the worker's tasks lie in their queue. Celery starts its connections afresh."""

@@ -1,4 +1,5 @@
-"""What our Redis channels bear beyond kombu's: nobody to put messages back to, and a read that must not reconnect."""
+"""What our Redis channels bear beyond kombu's: nobody to put messages back to, a read that must not reconnect, and a
+client for every command."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 from kombu.transport import redis
+from redis import ConnectionPool, Redis
 
 from adapters.broker.redis import TolerantChannel, TolerantQoS
 
@@ -25,3 +27,15 @@ def test_connections_do_not_start_anew_in_the_middle_of_a_read(monkeypatch: pyte
     given = channel._connparams()
     assert given["host"] == "h"
     assert given["retry"]._retries == 0
+
+
+def test_commands_share_a_client_until_there_is_another_pool() -> None:
+    channel: Any = object.__new__(TolerantChannel)
+    channel.Client = Redis
+    channel._pool = ConnectionPool()
+    with channel.conn_or_acquire() as one, channel.conn_or_acquire() as other:
+        assert one is other
+    channel._pool = ConnectionPool()
+    with channel.conn_or_acquire() as fresh:
+        assert fresh is not one
+        assert fresh.connection_pool is channel._pool

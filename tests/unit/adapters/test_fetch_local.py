@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,3 +73,11 @@ def test_size_and_hash_are_checked(source: Path, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="0000 was expected"):
         fetch_local(source, tmp_path / "bundle", sha256="0" * 64)
     assert not (tmp_path / "bundle").exists()
+
+
+def test_a_local_bundle_loads_no_http_client() -> None:
+    code = "import sys, cli.local, workers.local, adapters.revisions.local; print('httpx' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3]
+    )
+    assert done.stdout.strip() == "False"
