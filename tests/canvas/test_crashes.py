@@ -34,7 +34,7 @@ def site() -> Iterator[Site]:
         pytest.param("RedisStore.lay_out after 1", id="targets are laid out"),
         pytest.param("RedisStore.advance after 1", id="a host is taken"),
         pytest.param("RedisStore.advance after 3", id="a host is concluded"),
-        pytest.param("RedisShelf.change after 2", id="the group knows the verdict"),
+        pytest.param("RedisDirectory.change after 2", id="the group knows the verdict"),
         pytest.param("RedisStore.change after 2", id="the verdict is written"),
     ],
 )
