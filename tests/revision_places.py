@@ -1,5 +1,5 @@
-"""Places that revisions lie in, each a real server on loopback: S3 (moto's), GitHub (a stand-in for its API), plain HTTP,
-and our own bundle server, which pulls from GitHub.
+"""Places that revisions lie in, each a real server on loopback: S3 (moto's), GitHub (a stand-in for its API), plain
+HTTP, and our own bundle server, which pulls from GitHub.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Commits pulled in from GitHub by the bundle server: once for all, with the token kept to GitHub's API, and failures in
-words for people.
+"""Commits pulled in from GitHub by the bundle server: once for all, with the token kept to GitHub's API, and failures
+in words for people.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -211,7 +212,7 @@ def test_a_link_is_for_nothing_else(kind: Kind, places: Places, host: Path, tmp_
     for there, other in ((OWNER + "/app", "other/app"), (COMMIT[:8], "f" * 8), ("/bundles/", "/bundles/0")):
         changed = source.location.replace(there, other)
         if changed != source.location:
-            with pytest.raises(BundleError, match="signature is missing or does not match|404"):
+            with pytest.raises(BundleError, match=r"signature is missing or does not match|404"):
                 fetch(source.model_copy(update={"location": changed}), host)
 
 
@@ -313,9 +314,14 @@ class TestObjects:
 
     def test_a_fleet_makes_one_look(self, places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
         _put(places, b"one")
-        looks = []
+        looks: list[dict[str, str]] = []
         honest = places.s3.head_object
-        monkeypatch.setattr(places.s3, "head_object", lambda **named: looks.append(named) or honest(**named))
+
+        def seen(**named: str) -> Any:
+            looks.append(named)
+            return honest(**named)
+
+        monkeypatch.setattr(places.s3, "head_object", seen)
         for _ in range(100):
             places.sources.source_of(self.location(), now=5.0)
         assert len(looks) == 1

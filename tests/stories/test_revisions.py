@@ -11,6 +11,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,7 @@ def cloud() -> Iterator[Cloud]:
         site.group("web", config=ALL_AT_ONCE)
         wait_until(lambda: all(site.world.store.seen([HOST])), "the hello of the agent")
         for taken in (port, api_port):
-            wait_until(lambda taken=taken: _listens(int(taken)), f"a server on port {taken}")
+            wait_until(partial(_listens, int(taken)), f"a server on port {taken}")
         yield cloud
 
 

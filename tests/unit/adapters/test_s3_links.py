@@ -100,7 +100,7 @@ def test_quotes_of_an_etag_do_not_count(tag: str) -> None:
         {},
     ],
 )
-def test_a_checksum_of_parts_is_none_of_the_whole(head: dict[str, str]) -> None:
+def test_a_checksum_of_parts_is_none_of_the_whole(head: dict[str, Any]) -> None:
     assert look(Client(**head), version="v").sha256 is None
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from api.forms import location_from, location_of
 from domain.errors import InvalidRevision
 from domain.revisions import RevisionLocation
 from workflows.admission import check_revision
+from workflows.reserved_buckets import meant, told
 
 SHA256 = "ab" * 32
 COMMIT = "0123456789" * 4
@@ -110,3 +113,20 @@ def test_the_same_revision_has_one_identity_however_it_is_said() -> None:
         native(github("me/app"), subfolder="web")
     )
     assert "subfolder" not in RevisionLocation.model_validate(github("me/app")).identity
+
+
+FOLDERS = st.none() | st.text(st.characters(codec="utf-8"), min_size=1, max_size=30)
+URLS = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="#"), min_size=1, max_size=40)
+
+
+@given(FOLDERS, URLS, st.booleans(), st.sampled_from(["tar", "tgz", "zip"]))
+def test_whatever_is_told_can_be_said_again(folder: str | None, url: str, hashed: bool, kind: str) -> None:
+    http = {"url": url, "sha256": SHA256 if hashed else None, "bundleType": kind, "subfolder": folder}
+    bundle = {"sha256": SHA256, "bundleType": kind, "subfolder": folder}
+    for location in (
+        RevisionLocation.model_validate({"revisionType": "HTTP", "httpLocation": http}),
+        RevisionLocation.model_validate({"revisionType": "Bundle", "bundleLocation": bundle}),
+        RevisionLocation.model_validate(native(github("me/app"), **({"subfolder": folder} if folder else {}))),
+    ):
+        said = RevisionLocation.model_validate_json(told(location).model_dump_json(exclude_none=True))
+        assert meant(said).identity == location.identity
