@@ -236,7 +236,8 @@ def test_sources_of_the_command_line(cloud: Cloud, tmp_path: Path) -> None:
     deploy = ("--group", "app/web", "--file-exists-behavior", "OVERWRITE", "--watch")
     cloud.site.slipway("deploy", f"s3://{BUCKET}/cli.zip", *deploy)
     assert cloud.installed() == "cli"
-    cloud.s3.put_object(Bucket=BUCKET, Key="url.zip", Body=zipped(write_revision(tmp_path / "url", {})))
+    content = zipped(write_revision(tmp_path / "url", {}))
+    cloud.s3.put_object(Bucket=BUCKET, Key="url.zip", Body=content, ACL="public-read")
     cloud.site.slipway("deploy", f"{cloud.s3_url}/{BUCKET}/url.zip", *deploy)
     assert cloud.installed() == "url"
     wrong = cloud.site.slipway("deploy", "s3://releases/cli", *deploy, check=False)
