@@ -1,5 +1,5 @@
 """The built-in bundle store over HTTP: hosts fetch by signed links, clients put with a token. Knows objects by their
-SHA-256 and nothing of what is in them; links and tokens never reach a log.
+SHA-256 and nothing of what is in them, and commits that are pulled in for hosts; links and tokens never reach a log.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import hmac
 import logging
+import math
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -20,9 +21,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from api.pulls import Commits, Pulls
 from domain.bundles import BundleLimits
-from domain.errors import BundleError
-from workflows.signing import check_path
+from domain.errors import ArchiveMissing, ArchiveRefused, ArchiveUnavailable, BundleError
+from workflows.admission import COMMIT, REPOSITORY
+from workflows.signing import check_path, commit_path
 
 logger = logging.getLogger(__name__)
 
@@ -62,19 +65,29 @@ class Objects(Protocol):
 class _Problem(HTTPException):
     """An answer that is no success: a word for programs, a sentence for people."""
 
-    def __init__(self, status: int, error: str, message: str) -> None:
-        super().__init__(status, message)
+    def __init__(self, status: int, error: str, message: str, *, headers: dict[str, str] | None = None) -> None:
+        super().__init__(status, message, headers)
         self.error = error
 
 
-def bundle_app(store: Objects, *, key: bytes, token: str, now: Callable[[], float], limits: BundleLimits) -> Starlette:
-    """`/bundles/{sha256}`: PUT with `Authorization: Bearer <token>`, GET with that or a signed link. And `/healthz`.
+def bundle_app(
+    store: Objects,
+    *,
+    key: bytes,
+    token: str,
+    now: Callable[[], float],
+    limits: BundleLimits,
+    commits: Commits | None = None,
+) -> Starlette:
+    """`/bundles/{sha256}`: PUT with `Authorization: Bearer <token>`, GET with that or a signed link. With `commits`,
+    `/revisions/github/{owner}/{name}/{commit}`: GET with a signed link. And `/healthz`.
 
     Errors are JSON: `{"error": "<word>", "message": "<what to do>"}`.
     """
     if not key or not token:
         raise ValueError("the bundle store needs a key to sign links with and a token for uploads")
     site = _Site(store, key=key, token=token, now=now, limits=limits)
+    archives = [] if commits is None else [_commit_route(site, Pulls(commits, now=now))]
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -85,11 +98,19 @@ def bundle_app(store: Objects, *, key: bytes, token: str, now: Callable[[], floa
         routes=[
             Route("/bundles/{sha256}", site.fetch, methods=["GET"]),
             Route("/bundles/{sha256}", site.put, methods=["PUT"]),
+            *archives,
             Route("/healthz", _healthz, methods=["GET"]),
         ],
         exception_handlers={HTTPException: _answer, Exception: _answer_bug},
         lifespan=lifespan,
     )
+
+
+def _commit_route(site: _Site, pulls: Pulls) -> Route:
+    async def fetch(request: Request) -> Response:
+        return await site.fetch_commit(request, pulls)
+
+    return Route("/revisions/github/{owner}/{name}/{commit}", fetch, methods=["GET"])
 
 
 class _Bundle(FileResponse):
@@ -108,12 +129,34 @@ class _Site:
         if "authorization" in request.headers:
             self._check_token(request)
         else:
-            self._check_link(request, sha256)
+            self._check_link(request, f"/bundles/{sha256}")
         path = await run_in_threadpool(self._store.find, sha256)
         if path is None:
             raise _Problem(404, "not_found", f"there is no bundle {sha256} in this store; upload it again")
-        headers = {"etag": f'"{sha256}"', "cache-control": "private, immutable"}
-        return _Bundle(path, headers=headers, media_type="application/octet-stream")
+        return _sent(path, sha256)
+
+    async def fetch_commit(self, request: Request, pulls: Pulls) -> Response:
+        """The archive of a commit, by a signed link alone: who may upload may not be allowed to read it."""
+        asked = request.path_params
+        repository, commit = f"{asked['owner']}/{asked['name']}", asked["commit"]
+        self._check_link(request, commit_path(repository, commit))
+        if not (REPOSITORY.fullmatch(repository) and COMMIT.fullmatch(commit)):
+            raise _Problem(400, "bad_name", "a commit is named by owner, repository and 40 hex digits")
+        try:
+            path = await pulls.archive_of(repository, commit)
+        except ArchiveMissing as error:
+            raise _Problem(404, "not_found", error.message) from None
+        except ArchiveRefused as error:
+            logger.warning("%s", error.message)
+            raise _Problem(424, "refused", error.message) from None
+        except ArchiveUnavailable as error:
+            logger.warning("%s", error.message)
+            raise _Problem(503, "unavailable", error.message, headers=self._retry_after(error)) from None
+        return _sent(path, path.name)
+
+    def _retry_after(self, error: ArchiveUnavailable) -> dict[str, str] | None:
+        seconds = math.ceil((error.until or 0.0) - self._now())
+        return {"retry-after": str(seconds)} if seconds > 0 else None
 
     async def put(self, request: Request) -> Response:
         """Take a bundle in; 201 if it is new, 200 if it was there."""
@@ -149,10 +192,10 @@ class _Site:
         if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode("latin-1"), self._token):
             raise _Problem(401, "unauthorized", "send the store's token as Authorization: Bearer <token>")
 
-    def _check_link(self, request: Request, sha256: str) -> None:
+    def _check_link(self, request: Request, path: str) -> None:
         query = request.query_params
         complaint = check_path(
-            f"/bundles/{sha256}",
+            path,
             key=self._key,
             expires=query.get("expires", ""),
             signature=query.get("signature", ""),
@@ -164,6 +207,11 @@ class _Site:
     def _check_size(self, size: int) -> None:
         if size > self._limits.max_bytes:
             raise _Problem(413, "too_large", f"the limit max_bytes allows bundles of {self._limits.max_bytes} bytes")
+
+
+def _sent(path: Path, sha256: str) -> Response:
+    headers = {"etag": f'"{sha256}"', "cache-control": "private, immutable"}
+    return _Bundle(path, headers=headers, media_type="application/octet-stream")
 
 
 def _declared(request: Request) -> int:
@@ -191,7 +239,7 @@ async def _healthz(_request: Request) -> Response:
 
 async def _answer(_request: Request, problem: Exception) -> Response:
     if isinstance(problem, _Problem):
-        return _json(problem.status_code, problem.error, problem.detail)
+        return _json(problem.status_code, problem.error, problem.detail, dict(problem.headers or {}))
     status = problem.status_code if isinstance(problem, HTTPException) else 500
     word, message = _OTHERS.get(status, ("error", "the request cannot be answered"))
     return _json(status, word, message)
@@ -201,6 +249,6 @@ async def _answer_bug(_request: Request, _problem: Exception) -> Response:
     return _json(500, "error", "the bundle store failed; its log says why")
 
 
-def _json(status: int, error: str, message: str) -> JSONResponse:
-    headers = {"www-authenticate": "Bearer"} if status == 401 else None
+def _json(status: int, error: str, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    headers = {"www-authenticate": "Bearer"} if status == 401 else headers
     return JSONResponse({"error": error, "message": message}, status_code=status, headers=headers)

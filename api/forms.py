@@ -19,6 +19,7 @@ from domain.lifecycle import TABLE
 from domain.revisions import Revision, RevisionLocation
 from domain.values import Value
 from workflows import reporting
+from workflows.reserved_buckets import meant, told
 
 Given = Mapping[str, Any]
 """What a caller gave: validated against the operation's shape, under the members' names on the wire."""
@@ -90,11 +91,11 @@ def filter_of(condition: TagFilter) -> Answer:
 
 
 def location_from(given: Given | None) -> RevisionLocation | None:
-    """`RevisionLocation`, None where none is given; raises InvalidRevision."""
+    """`RevisionLocation`, None where none is given; a reserved bucket is what it stands for. Raises InvalidRevision."""
     if given is None:
         return None
     try:
-        return RevisionLocation.model_validate(given)
+        return meant(RevisionLocation.model_validate(given))
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, problem["loc"]))
@@ -185,8 +186,8 @@ def _selection(group: DeploymentGroup) -> Answer:
 
 
 def location_of(location: RevisionLocation | None) -> Any:
-    """`RevisionLocation`."""
-    return plain(location)
+    """`RevisionLocation`, in members that clients know."""
+    return plain(told(location)) if location else None
 
 
 def deployment_info(

@@ -17,7 +17,7 @@ BEHAVIORS = click.Choice([behavior.value for behavior in FileExistsBehavior], ca
 
 
 @click.command()
-@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.argument("source")
 @click.option("--group", required=True, metavar="APPLICATION/GROUP", help="Where to deploy to.")
 @click.option("--config", help="The deployment configuration, if not the group's own.")
 @click.option("--description", help="A note, at most 256 characters.")
@@ -29,7 +29,7 @@ BEHAVIORS = click.Choice([behavior.value for behavior in FileExistsBehavior], ca
 @click.option("--watch", is_flag=True, help="Follow the deployment until it ends; exit 1 unless it succeeds.")
 @json_option
 def deploy(
-    source: Path,
+    source: str,
     group: str,
     config: str | None,
     description: str | None,
@@ -41,17 +41,24 @@ def deploy(
     watch: bool,
     as_json: bool,
 ) -> None:
-    """Deploy SOURCE, a directory or an archive (.zip, .tar, .tgz), to a deployment group."""
+    """Deploy SOURCE to a deployment group.
+
+    It is a directory or an archive (.zip, .tar, .tgz) that is uploaded, or lies elsewhere already:
+
+    \b
+    s3://bucket/key.tgz?version=…&etag=…
+    github:owner/name@commit//folder
+    https://host/path.tgz#sha256=…&subfolder=…
+    """
     from tasks.admitting import create_deployment
 
     application, _, name = group.partition("/")
     if not name:
         raise click.UsageError(f"--group {group}: write APPLICATION/GROUP")
-    revision = _local(source) if in_place_source else upload(source)
     request = CreateDeployment(
         application_name=application,
         deployment_group_name=name,
-        revision=revision,
+        revision=_revision(source, in_place=in_place_source),
         deployment_config_name=config,
         description=description,
         file_exists_behavior=file_exists_behavior.upper() if file_exists_behavior else None,
@@ -90,6 +97,20 @@ def upload(source: Path) -> RevisionLocation:
         upload_bundle(bundles.base_url, bundles.token.get_secret_value(), bundle, sha256)
     location = BundleLocation.model_validate({"sha256": sha256, "bundleType": kind.value})
     return RevisionLocation(revision_type=RevisionType.BUNDLE, bundle_location=location)
+
+
+def _revision(source: str, *, in_place: bool) -> RevisionLocation:
+    from workflows.source_text import FORMS, revision_from
+
+    named = revision_from(source)
+    path = Path(source)
+    if named is None and not path.exists():
+        raise click.UsageError(f"there is no {source} here; a SOURCE elsewhere is written {FORMS}")
+    if named is None:
+        return _local(path) if in_place else upload(path)
+    if in_place:
+        raise click.UsageError(f"--in-place-source is for paths, and {source.partition(':')[0]} names another place")
+    return named
 
 
 def _local(source: Path) -> RevisionLocation:

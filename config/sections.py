@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from ipaddress import ip_address
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import NoDecode
 
 from config.urls import BROKER_SCHEMES, REDIS_SCHEMES, checked_url
 from domain.bundles import BundleLimits
@@ -88,6 +90,57 @@ class BundleSettings(Section):
     token: SecretStr = SecretStr("")
     """Needed to put bundles in."""
     link_seconds: int = Field(3600, ge=60)
+
+
+class S3Settings(Section):
+    """S3, or a store that speaks as it does. What is left out, boto3 finds where it always looks."""
+
+    endpoint_url: str | None = Field(None, pattern=r"^https?://[^/@\s?#]+(/[^@\s?#]*)?$")
+    """Where control and the hosts reach the store; AWS otherwise. A login has no place in it."""
+    region: str | None = Field(None, pattern=r"^[a-z0-9-]+$")
+    access_key_id: str | None = Field(None, min_length=1)
+    secret_access_key: SecretStr | None = None
+    link_seconds: int = Field(3600, ge=60, le=604_800)
+    """How long a link is good for; one that was signed with a role's credentials ends with those."""
+    addressing: Literal["auto", "path"] = "auto"
+    """`path` for stores that know no host name per bucket."""
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if (self.access_key_id is None) != (self.secret_access_key is None):
+            raise ValueError("set access_key_id and secret_access_key, or neither")
+        return self
+
+
+class GitHubSettings(Section):
+    """GitHub, as the bundle server pulls commits from it."""
+
+    api_url: str = Field("https://api.github.com", pattern=r"^https?://[^/@\s?#]+(/[^@\s?#]*)?$")
+    tokens: Annotated[dict[str, SecretStr], NoDecode] = {}
+    """Tokens by a name of your own."""
+    owners: Annotated[dict[str, str], NoDecode] = {}
+    """The name of the token for each owner's repositories; `*` stands for all other owners."""
+    seconds: float = Field(300.0, gt=0)
+    """An archive may take this long."""
+    max_bytes: int = Field(1024**3, ge=1)
+    """An archive may be this large."""
+
+    @field_validator("tokens", "owners", mode="before")
+    @classmethod
+    def _read(cls, given: object) -> object:
+        """A mapping in a variable is JSON; read here, where an error does not repeat it."""
+        if not isinstance(given, str):
+            return given
+        try:
+            return json.loads(given)
+        except ValueError:
+            raise ValueError('must be JSON, as in {"name": "value"}') from None
+
+    @model_validator(mode="after")
+    def _names_of_tokens(self) -> Self:
+        if strange := set(self.owners.values()) - self.tokens.keys():
+            raise ValueError(f"owners name {', '.join(sorted(strange))}, and tokens hold no such name")
+        return self
 
 
 class ApiSettings(Section):

@@ -23,8 +23,10 @@ from config.sections import (
     BundleSettings,
     ControlSettings,
     FlowerSettings,
+    GitHubSettings,
     LimitSettings,
     QuotaSettings,
+    S3Settings,
     StoreSettings,
 )
 from config.sources import PREFIX, InvalidSettings, check_variables, keys_of, names_of, read_file, variable
@@ -59,6 +61,8 @@ class Settings(BaseSettings):
     control: ControlSettings = ControlSettings()
     agent: AgentSettings = AgentSettings()
     bundles: BundleSettings = BundleSettings()
+    s3: S3Settings = S3Settings()
+    github: GitHubSettings = GitHubSettings()
     api: ApiSettings = ApiSettings()
     flower: FlowerSettings = FlowerSettings()
     limits: LimitSettings = LimitSettings()

@@ -71,7 +71,10 @@ def read_file(name: str, known: Iterable[tuple[str, ...]]) -> dict[str, Any]:
 
 def _check_keys(file: str, content: Mapping[Any, object], known: set[str]) -> None:
     for key in keys_of(content):
-        if key not in known and not any(name.startswith(f"{key}.") for name in known):
+        # What lies below a setting is its own affair: some are mappings, with names that people choose.
+        if key not in known and not any(
+            f"{name}.".startswith(f"{key}.") or key.startswith(f"{name}.") for name in known
+        ):
             raise InvalidSettings(f"{key} in {file} is no setting{_nearest(key, known)}")
 
 

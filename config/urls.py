@@ -67,13 +67,13 @@ def masked(url: str) -> str:
 
 def masked_text(text: str) -> str:
     """A text with every address in it masked, and what makes a link to a bundle good."""
-    return _SIGNATURE.sub(f"signature={STARS}", _ADDRESS.sub(lambda found: masked(found[0]), text))
+    return _SIGNATURE.sub(rf"\1={STARS}", _ADDRESS.sub(lambda found: masked(found[0]), text))
 
 
 _ADDRESS = re.compile(r"[a-z+]+://\S*@[\w.:/%+-]*", re.IGNORECASE)
 """An address with a login; one without has nothing to hide."""
-_SIGNATURE = re.compile(r"signature=[\w%-]+", re.IGNORECASE)
-"""Also the end of `X-Amz-Signature`, of links to S3."""
+_SIGNATURE = re.compile(r"(signature|x-amz-credential|x-amz-security-token)=[^\s&'\"]+", re.IGNORECASE)
+"""The first is also the end of `X-Amz-Signature`, of links to S3."""
 
 
 def _split(url: str) -> SplitResult:

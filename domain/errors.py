@@ -46,6 +46,23 @@ class WorldError(SlipwayError):
     """Something outside did not answer as it should; trying again may help."""
 
 
+class ArchiveUnavailable(WorldError):
+    """The archive of a commit cannot be had at this moment."""
+
+    def __init__(self, message: str | None = None, *, until: float | None = None) -> None:
+        super().__init__(message)
+        self.until = until
+        """Before this moment (seconds since the epoch) there is no use in asking again, where that is known."""
+
+
+class ArchiveRefused(WorldError):
+    """The archive of a commit is not given out."""
+
+
+class ArchiveMissing(ArchiveRefused):
+    """There is no such commit, or it is not shown."""
+
+
 class Conflict(WorldError):
     """The record changed under every attempt to write it."""
 
@@ -202,6 +219,10 @@ class InvalidRevision(CallerError):
     """The revision is not one that servers can install."""
 
     code = "InvalidRevisionException"
+
+
+class RevisionMissing(InvalidRevision):
+    """There is nothing at the place that the revision names."""
 
 
 class InvalidFileExistsBehavior(CallerError):

@@ -281,7 +281,10 @@ class Sources(Protocol):
     """Turns a revision into something a host can fetch."""
 
     def source_of(self, revision: RevisionLocation, *, now: Instant) -> BundleSource:
-        """Where a host gets the revision, with a link that works for a while; raises InvalidRevision."""
+        """Where a host gets the revision, with a link that works for a while; called for every host.
+
+        Raises InvalidRevision for what no host can fetch, RevisionMissing where nothing is there.
+        """
 
 
 class Fleet(Protocol):

@@ -6,9 +6,9 @@ Source: the lifecycle error codes are those of the API's `Diagnostics` structure
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -74,6 +74,15 @@ class BundleSource(Value):
     location: str
     bundle_type: Literal["tar", "tgz", "zip", "directory"]
     sha256: str | None = None
+    e_tag: str | None = None
+    """The tag that the server must give the bundle; quotes do not count."""
+    subfolder: str | None = None
+    """The folder of the bundle that is taken for its root."""
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Without the location's query: it may be what makes a link good."""
+        for name, value in super().__repr_args__():
+            yield name, value.partition("?")[0] if name == "location" else value
 
 
 class HostOrder(Value):

@@ -1,4 +1,4 @@
-"""Revisions: where the bundle of a version lies. Members are those of the API's `RevisionLocation`, and two of ours.
+"""Revisions: where the bundle of a version lies. Members are those of the API's `RevisionLocation`, and some of ours.
 
 Source: AWS CodeDeploy API reference, `RevisionLocation`, `S3Location`, `GitHubLocation`.
 """
@@ -6,9 +6,9 @@ Source: AWS CodeDeploy API reference, `RevisionLocation`, `S3Location`, `GitHubL
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from domain.values import Instant, Value
 
@@ -16,11 +16,13 @@ BundleKind = Literal["tar", "tgz", "zip", "directory"]
 
 
 class RevisionType(StrEnum):
-    """What kind of place a revision lies in; `Bundle` (the built-in store) and `Local` (a host's path) are ours."""
+    """What kind of place a revision lies in; `Bundle` (the built-in store), `HTTP` (a URL) and `Local` (a host's path)
+    are ours."""
 
     S3 = "S3"
     GITHUB = "GitHub"
     BUNDLE = "Bundle"
+    HTTP = "HTTP"
     LOCAL = "Local"
 
 
@@ -35,10 +37,22 @@ class S3Location(Value):
 
 
 class GitHubLocation(Value):
-    """A commit of a GitHub repository, `owner/name`."""
+    """A commit of a GitHub repository, `owner/name`; `owner/name//folder` says the folder too, where a client has no
+    member for it."""
 
     repository: str
     commit_id: str
+    subfolder: str | None = None
+    """The folder of the archive that is the bundle's root."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _folder_of_its_own(cls, given: Any) -> Any:
+        repository = given.get("repository") if isinstance(given, dict) else None
+        if not isinstance(repository, str) or "//" not in repository or given.get("subfolder") is not None:
+            return given
+        name, _, folder = repository.partition("//")
+        return {**given, "repository": name, "subfolder": folder}
 
 
 class BundleLocation(Value):
@@ -46,6 +60,16 @@ class BundleLocation(Value):
 
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     bundle_type: Literal["tar", "tgz", "zip"]
+    subfolder: str | None = None
+
+
+class HttpLocation(Value):
+    """A URL that every host fetches by itself; with the SHA-256 of what is to be there, no other bytes are taken."""
+
+    url: str
+    bundle_type: Literal["tar", "tgz", "zip"]
+    sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
+    subfolder: str | None = None
 
 
 class LocalLocation(Value):
@@ -62,6 +86,7 @@ class RevisionLocation(Value):
     s3_location: S3Location | None = None
     github_location: GitHubLocation | None = Field(default=None, alias="gitHubLocation")
     bundle_location: BundleLocation | None = None
+    http_location: HttpLocation | None = None
     local_location: LocalLocation | None = None
 
     @property

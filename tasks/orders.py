@@ -23,7 +23,8 @@ def write_report(
 ) -> HostReport:
     """The report that the first (or next) event of the target's chain gets, with an order that holds a fresh link.
 
-    Without `link` it is for the lane alone, which fetches nothing. Raises InvalidRevision where there is no link.
+    Without `link` it is for the lane alone, which fetches nothing. Raises InvalidRevision where there is no link,
+    WorldError where that cannot be known now.
     """
     events = deployment.phases[phase].events
     restart = deployment.deployment_mode is DeploymentMode.RESTART

@@ -3,6 +3,7 @@ dispatches; each is harmless when repeated."""
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from domain.deployments import (
     Progress,
     TargetRecord,
 )
-from domain.errors import InvalidRevision
+from domain.errors import InvalidRevision, WorldError
 from domain.fleet import Instance, Target
 from domain.groups import DeploymentGroup
 from domain.moves import Change, Changed, LaneView, Move, Resend, Stale, Step
@@ -30,6 +31,7 @@ from tasks.orders import write_report
 from tasks.runtime import World
 from workflows import admission, canvas, decide, group_memory, names, targeting
 
+logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 PAGE = 200
@@ -104,13 +106,13 @@ def _start(world: World, deployment: Deployment) -> Deployment | None:
     return changed.deployment if changed else None
 
 
-def _why_unfetchable(world: World, deployment: Deployment) -> str | None:
+def _why_unfetchable(world: World, deployment: Deployment) -> InvalidRevision | None:
     if deployment.deployment_mode is DeploymentMode.RESTART:
         return None
     try:
         world.sources.source_of(deployment.revision, now=world.now())
     except InvalidRevision as error:
-        return error.message
+        return error
     return None
 
 
@@ -191,7 +193,12 @@ def next_host(
 def _send(
     task: Task[Any, Any], world: World, view: LaneView, record: TargetRecord, *, phase: int, step: int
 ) -> NoReturn:
-    report = write_report(world, view.deployment, record, phase=phase, lane=view.lane.number, step=step)
+    try:
+        report = write_report(world, view.deployment, record, phase=phase, lane=view.lane.number, step=step)
+    except (InvalidRevision, WorldError) as error:
+        # The step is written, and an error here would break the chord: the watch sends the host its order, or ends it.
+        logger.warning("%s gets no link to its revision yet: %s", record.target.target_id, error.message)
+        raise Ignore from None
     chain = canvas.host_chain(
         report,
         view.deployment.phases[phase].events,

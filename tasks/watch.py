@@ -143,6 +143,9 @@ def _nudge(
 ) -> None:
     try:
         report = _report(world, deployment, due, lane, record)
+    except WorldError as error:
+        # Where revisions lie is another world than the store: it must not keep the watch from other lanes.
+        logger.warning("%s gets no link to its revision yet: %s", record.target.target_id, error.message)
     except InvalidRevision as error:
         outcomes = timeouts.unfetchable(deployment.phases[due.phase].events, record, error.message, now=now)
         world.dispatch.continue_lane(

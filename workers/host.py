@@ -66,8 +66,9 @@ class Fetcher:
             # The HTTP client takes long to load, and an agent that waits for work needs none.
             from adapters.revisions.http import fetch_http
 
-            bundle = fetch_http(source.location, archive.parent / "bundle", sha256=source.sha256, limits=limits)
-            unpack(bundle, kind, archive, limits)
+            bundle = archive.parent / "bundle"
+            fetch_http(source.location, bundle, sha256=source.sha256, e_tag=source.e_tag, limits=limits)
+            unpack(bundle, kind, archive, limits, subfolder=source.subfolder)
             bundle.unlink()
         else:
             self._local(Path(source.location), kind, archive, limits)

@@ -21,6 +21,8 @@ from workflows.access import secret_of
 
 OWN_KEY = "made by slipway up for this machine"
 """The description of an embedded installation's own access key."""
+NOT_FOR_HOSTS = ("SLIPWAY_S3__", "SLIPWAY_GITHUB__")
+"""What begins so is the control plane's: hosts fetch by links, and their scripts see their agent's variables."""
 SLIPWAY = (sys.executable, "-m", "cli.main")
 
 
@@ -58,7 +60,7 @@ class Installation:
     def _agent(self, host: str, environment: Mapping[str, str]) -> Job:
         root = self._home / "hosts" / host
         command = (*SLIPWAY, "agent", "--id", host, "--root", str(root / "root"), "--state", str(root / "state"))
-        return Job(f"agent-{host}", command, environment)
+        return Job(f"agent-{host}", command, for_hosts(environment))
 
     def _endpoint(self, url: str) -> Endpoint:
         mine = self._settings
@@ -120,6 +122,11 @@ class Installation:
         if endpoint.flower_url:
             environment["SLIPWAY_FLOWER__PORT"] = endpoint.flower_url.rpartition(":")[2]
         return environment
+
+
+def for_hosts(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without the control plane's keys to other places."""
+    return {name: value for name, value in environment.items() if not name.upper().startswith(NOT_FOR_HOSTS)}
 
 
 def free_port() -> int:

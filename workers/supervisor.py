@@ -45,6 +45,9 @@ class Supervisor:
     def __init__(self, logs: Path) -> None:
         self._logs = logs
         self._running: dict[str, _Running] = {}
+        self._stopped = False
+        self._lock = threading.Lock()
+        """Held while something is started again, so that nothing is once it was told to stop."""
 
     def start(self, job: Job) -> None:
         """Start a job."""
@@ -58,12 +61,17 @@ class Supervisor:
     def watch(self, end: threading.Event, *, every: float = 0.5) -> None:
         """Restart what dies until `end` is set."""
         while not end.wait(every):
-            for running in list(self._running.values()):
-                if running.process.poll() is not None:
+            with self._lock:
+                dead = [
+                    each for each in self._running.values() if not self._stopped and each.process.poll() is not None
+                ]
+                for running in dead:
                     self._revive(running)
 
     def stop(self, *, limit: float = 10.0) -> None:
         """End every process: SIGTERM in reverse order of start, SIGKILL for those that outlive the limit."""
+        with self._lock:
+            self._stopped = True
         running = [r for r in reversed(self._running.values()) if r.process.poll() is None]
         for each in running:
             each.process.send_signal(signal.SIGTERM)

@@ -12,6 +12,7 @@ from celery import Celery
 
 from adapters.fleet.registered import RegisteredFleet
 from adapters.publishers.exchange import ExchangePublisher
+from adapters.revisions.s3 import S3Links, make_s3_client
 from adapters.store.redis import RedisStore
 from adapters.trigger import open_trigger
 from api.site import Site
@@ -22,7 +23,7 @@ from tasks.rollout import stop
 from tasks.runtime import World
 from workers.broker import connection
 from workers.dispatch import CeleryDispatcher
-from workers.sources import BundleSources
+from workers.sources import RevisionSources
 from workflows import names
 from workflows.ids import deployment_id_of
 
@@ -37,6 +38,28 @@ def make_trigger_source(settings: Settings) -> TriggerSource:
 def make_store(settings: Settings) -> RedisStore:
     """The store."""
     return RedisStore(settings.store_url, prefix=settings.prefix, log_limit=settings.store_log_limit_bytes)
+
+
+def make_sources(settings: Settings) -> RevisionSources:
+    """Links to revisions."""
+    mine = settings.s3
+    secret = mine.secret_access_key
+
+    def client() -> object:
+        return make_s3_client(
+            endpoint_url=mine.endpoint_url,
+            region=mine.region,
+            access_key_id=mine.access_key_id,
+            secret_access_key=secret.get_secret_value() if secret else None,
+            addressing=mine.addressing,
+        )
+
+    return RevisionSources(
+        settings.bundles.base_url,
+        key=settings.bundles.key.get_secret_value().encode(),
+        link_seconds=settings.bundles.link_seconds,
+        s3=S3Links(client, link_seconds=mine.link_seconds),
+    )
 
 
 def make_site(settings: Settings, world: World) -> Site:
@@ -62,11 +85,7 @@ def make_world(settings: Settings, app: Celery) -> World:
     return World(
         store=store,
         fleet=RegisteredFleet(store.instances),
-        sources=BundleSources(
-            settings.bundles.base_url,
-            key=settings.bundles.key.get_secret_value().encode(),
-            link_seconds=settings.bundles.link_seconds,
-        ),
+        sources=make_sources(settings),
         dispatch=CeleryDispatcher(app, pickup_seconds=settings.limits.pickup_seconds),
         publishers=(ExchangePublisher(connection(settings, "control"), exchange=names.EVENTS_EXCHANGE),),
         limits=settings.limits,

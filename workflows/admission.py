@@ -6,6 +6,7 @@ Source: AWS CodeDeploy API reference, CreateDeployment, CreateDeploymentGroup, C
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 from domain import reasons
 from domain.api_errors import (
@@ -43,6 +44,7 @@ from domain.errors import (
     InvalidInput,
     InvalidRevision,
     InvalidTargetInstances,
+    RevisionMissing,
     RevisionRequired,
     SlipwayError,
 )
@@ -63,6 +65,8 @@ NAME = re.compile(r"[A-Za-z0-9+=,.@_-]{1,100}")
 REPOSITORY = re.compile(r"(?!\.{1,2}/)[A-Za-z0-9._-]+/(?!\.{1,2}$)[A-Za-z0-9._-]+")
 COMMIT = re.compile(r"[0-9a-fA-F]{40}")
 LONGEST_DESCRIPTION = 256
+LONGEST_FOLDER = 1024
+_URL = re.compile(r"(?!.*#)[!-~]{1,2048}")
 
 
 def admit(
@@ -191,6 +195,7 @@ _MEMBERS = {
     RevisionType.S3: "s3_location",
     RevisionType.GITHUB: "github_location",
     RevisionType.BUNDLE: "bundle_location",
+    RevisionType.HTTP: "http_location",
     RevisionType.LOCAL: "local_location",
 }
 
@@ -205,6 +210,38 @@ def check_revision(revision: RevisionLocation) -> None:
         raise InvalidRevision("A revision in S3 needs a bucket and a key.")
     if github and not (REPOSITORY.fullmatch(github.repository) and COMMIT.fullmatch(github.commit_id)):
         raise InvalidRevision("A revision on GitHub needs a repository as owner/name and a commit id of 40 hex digits.")
+    if revision.http_location:
+        _check_url(revision.http_location.url)
+    for packed in (github, revision.bundle_location, revision.http_location):
+        if packed and packed.subfolder is not None:
+            _check_subfolder(packed.subfolder)
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound or not _URL.fullmatch(url):
+        raise InvalidRevision(
+            "The URL of a revision must look like https://host/path.tgz, of printable ASCII without spaces or '#'; "
+            "write other characters as %XX."
+        )
+    if "@" in parts.netloc:
+        raise InvalidRevision(
+            "The URL of a revision may hold no user and password: every host and record would show them. Keep the "
+            "bundle in S3 or in Slipway's own store, which give hosts links that end."
+        )
+
+
+def _check_subfolder(folder: str) -> None:
+    parts = folder.split("/")
+    if len(folder) > LONGEST_FOLDER or not folder.isprintable() or not {"", ".", ".."}.isdisjoint(parts):
+        raise InvalidRevision(
+            "The folder of a revision must be a path below the archive's root, as in services/web: no '/' at its ends, "
+            f"no '.' or '..' in it, at most {LONGEST_FOLDER} printable characters."
+        )
 
 
 def _behavior(request: CreateDeployment) -> FileExistsBehavior | None:
@@ -251,11 +288,13 @@ def start(
     return _lay_out(deployment.model_copy(update=before), total, now)
 
 
-def unfetchable(deployment: Deployment, why: str, *, now: Instant) -> Change | None:
+def unfetchable(deployment: Deployment, why: InvalidRevision, *, now: Instant) -> Change | None:
     """A created deployment ended, because no host can fetch its revision; None if it has started already."""
     if deployment.status not in {DeploymentStatus.CREATED, DeploymentStatus.QUEUED}:
         return None
-    return _refused(deployment, DeploymentErrorCode.INVALID_REVISION, why, now)
+    missing = isinstance(why, RevisionMissing)
+    code = DeploymentErrorCode.REVISION_MISSING if missing else DeploymentErrorCode.INVALID_REVISION
+    return _refused(deployment, code, why.message, now)
 
 
 def _lay_out(deployment: Deployment, total: int, now: Instant) -> Change:

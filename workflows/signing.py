@@ -19,6 +19,11 @@ def sign_path(path: str, *, key: bytes, expires: int) -> str:
     return f"{path}?{urlencode({'expires': expires, 'signature': _signature(path, str(expires), key)})}"
 
 
+def commit_path(repository: str, commit: str) -> str:
+    """Where the bundle server gives out a commit of a GitHub repository, `owner/name`."""
+    return f"/revisions/github/{repository}/{commit}"
+
+
 def check_path(path: str, *, key: bytes, expires: str, signature: str, now: Instant) -> str | None:
     """None if the link is good at `now`, else why not. `expires` and `signature` are as they stand in the query."""
     wanted = _signature(path, expires, key)

@@ -124,20 +124,20 @@ class GrowingTree:
         if kind is Kind.LINK:
             self._links[path] = self._links[earlier]
 
-    def finish(self) -> tuple[str, UnpackSummary, Stamp]:
+    def finish(self, subfolder: str | None = None) -> tuple[str, UnpackSummary, Stamp]:
         """Judge links, stamp directories; where the bundle's root is, what it holds, and the stamp left for the root.
 
         The root is stamped by the caller once it is in place: a directory without write permission cannot be moved.
         """
-        top = self._leading_directory()
-        inside = {path[len(top) :]: text for path, text in self._links.items()}
+        top = self._leading_directory() if subfolder is None else self._subfolder(subfolder)
+        inside = {path[len(top) :]: text for path, text in self._links.items() if path.startswith(top)}
         way_out = first_way_out(inside)
         if way_out is not None:
             raise refused(top + way_out, f"is a link that leads out of the bundle or in circles ({inside[way_out]!r})")
         own = self._stamps.pop(top.rstrip("/"), Stamp(0o755))
         for path, stamp in sorted(self._stamps.items(), reverse=True):
             put_stamp(self._place(path), stamp)
-        files = sum(kind is not Kind.DIRECTORY for kind in self._made.values())
+        files = sum(kind is not Kind.DIRECTORY for path, kind in self._made.items() if path.startswith(top))
         return self._place(top.rstrip("/")), UnpackSummary(files=files, bytes=self._bytes), own
 
     def _leading_directory(self) -> str:
@@ -150,6 +150,18 @@ class GrowingTree:
             return ""
         names = (path[len(top) :] for path in self._made if path.startswith(top))
         return top if any("/" not in name and "appspec" in name.lower() for name in names) else ""
+
+    def _subfolder(self, wanted: str) -> str:
+        """The wanted folder with a slash, at the root or below the root's only directory; raises BundleError."""
+        path = self._path_of(wanted)
+        tops = {each.partition("/")[0] for each in self._made} - {""}
+        below = [f"{top}/{path}" for top in tops] if len(tops) == 1 else []
+        for place in (path, *below):
+            if path and self._made.get(place) is Kind.DIRECTORY:
+                return f"{place}/"
+        raise BundleError(
+            f"the bundle has no folder {wanted!r}: name one of the archive, below its root or its only directory"
+        )
 
     def _path_of(self, name: str) -> str:
         """A member's name as a path below the root, without `.`; empty for the root itself."""

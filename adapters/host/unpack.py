@@ -21,11 +21,14 @@ OWN_FOLDER = ".slipway"
 """Slipway's own files in the root of a directory; no part of a revision."""
 
 
-def unpack(bundle: Path, kind: BundleType, into: Path, limits: BundleLimits) -> UnpackSummary:
+def unpack(
+    bundle: Path, kind: BundleType, into: Path, limits: BundleLimits, *, subfolder: str | None = None
+) -> UnpackSummary:
     """Make `into` the contents of an archive; its parent must be there. What was there goes, but only on success.
 
-    If the root holds one directory only, with something like an AppSpec in it, that directory is the root. Raises
-    BundleError, which names the member where there is one; nothing is left behind then.
+    If the root holds one directory only, with something like an AppSpec in it, that directory is the root. A subfolder
+    is the root instead, also below that one directory; nothing outside of it is kept. Raises BundleError, which names
+    the member where there is one; nothing is left behind then.
 
     Source: aws-codedeploy-agent, command_executor.rb (`unpack_bundle`), for the leading directory, modes and owners.
     """
@@ -41,7 +44,7 @@ def unpack(bundle: Path, kind: BundleType, into: Path, limits: BundleLimits) -> 
                 raise BundleError(f"{bundle} is to be unpacked as a directory: say tar, tgz or zip")
             else:
                 untar(bundle, kind, tree)
-            place, summary, stamp = tree.finish()
+            place, summary, stamp = tree.finish(subfolder)
             put_in_place(place, into, work)
             put_stamp(str(into), stamp)
             return summary

@@ -24,6 +24,22 @@ def check_hash(what: str, actual: str, expected: str | None) -> None:
         )
 
 
+def check_tag(what: str, actual: str | None, expected: str | None) -> None:
+    """Raise BundleError if an eTag is expected and the server gives another or none; quotes do not count."""
+    if expected is None or (actual is not None and bare_tag(actual) == bare_tag(expected)):
+        return
+    found = "the server gives none" if actual is None else f"the server has {bare_tag(actual)}"
+    raise BundleError(
+        f"the eTag of {what} is to be {bare_tag(expected)}, but {found}: the object was overwritten since the "
+        "deployment was made; deploy the revision with its new eTag, or upload the old bytes again"
+    )
+
+
+def bare_tag(tag: str) -> str:
+    """An eTag without quotes and without the mark that a proxy may put before it."""
+    return tag.strip().removeprefix("W/").strip('"')
+
+
 def check_size(what: str, size: int, limits: BundleLimits) -> None:
     """Raise BundleError if a bundle is too big."""
     if size > limits.max_bytes:

@@ -9,10 +9,11 @@ import random
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 
-from adapters.revisions.checking import check_hash, check_size, hash_file
+from adapters.revisions.checking import check_hash, check_size, check_tag, hash_file
 from adapters.revisions.web import RETRIES, GiveUp, Patience, TryAgain, client, raise_for, shown
 from domain.bundles import BundleLimits, Retries
 from domain.errors import BundleError
@@ -26,6 +27,7 @@ def fetch_http(
     *,
     sha256: str | None,
     limits: BundleLimits,
+    e_tag: str | None = None,
     retries: Retries = RETRIES,
     wait: Callable[[float], None] = time.sleep,
     jitter: Callable[[], float] = random.random,
@@ -33,14 +35,15 @@ def fetch_http(
     """Fetch a bundle to the file `to`, whose directory must be there; answers `to`. One with the hash already stays.
 
     Broken connections, 5xx, 408, 425 and 429 are tried again, going on where the last one stopped, in a later call too.
-    Raises BundleError: with the answer for other statuses, with both values for a wrong SHA-256 (nothing is left then).
+    Raises BundleError: with the answer for other statuses, with both values for a wrong SHA-256 or for an answer, whole
+    or in part, that does not carry the expected eTag (nothing is left then).
     """
     what = f"fetching {shown(url)}"
     try:
         if sha256 is not None and to.is_file() and hash_file(to) == sha256.lower():
             return to
         with client(url, retries, follow=True) as web:
-            fetch = _Fetch(web, url, to, sha256, limits)
+            fetch = _Fetch(web, url, to, Expected(sha256, e_tag, limits))
             return Patience(retries, wait, jitter).insist(what, fetch.attempt)
     except httpx.InvalidURL:
         raise BundleError(f"{what} failed: it is no http or https URL") from None
@@ -50,9 +53,17 @@ def fetch_http(
         raise BundleError(f"{what} failed: cannot write {to}: {error.strerror or error}") from error
 
 
+class Expected(NamedTuple):
+    """What is known of the bundle beforehand."""
+
+    sha256: str | None
+    e_tag: str | None
+    limits: BundleLimits
+
+
 class _Fetch:
-    def __init__(self, web: httpx.Client, url: str, to: Path, sha256: str | None, limits: BundleLimits) -> None:
-        self._web, self._url, self._to, self._sha256, self._limits = web, url, to, sha256, limits
+    def __init__(self, web: httpx.Client, url: str, to: Path, expected: Expected) -> None:
+        self._web, self._url, self._to, self._expected = web, url, to, expected
         self._part = to.with_name(f"{to.name}.part")
         self._tag = to.with_name(f"{to.name}.part.tag")
 
@@ -69,9 +80,17 @@ class _Fetch:
             raise_for(response)
             if response.status_code not in {httpx.codes.OK, httpx.codes.PARTIAL_CONTENT}:
                 raise GiveUp(f"unexpected status {response.status_code}")
+            self._check_tag(response)
             resumed = _goes_on_at(response, have)
             digest = self._receive(response, have if resumed else 0)
         return self._finish(digest, resumed=resumed)
+
+    def _check_tag(self, response: httpx.Response) -> None:
+        try:
+            check_tag(shown(self._url), response.headers.get("etag"), self._expected.e_tag)
+        except BundleError:
+            self._forget()
+            raise
 
     def _standing(self) -> tuple[int, str]:
         """Bytes fetched before, and the tag they are good for; 0 if they cannot be gone on with."""
@@ -84,14 +103,14 @@ class _Fetch:
     def _receive(self, response: httpx.Response, have: int) -> str:
         """Add the body to the part's first `have` bytes; the SHA-256 of it all."""
         what = shown(self._url)
-        check_size(what, have + _declared(response), self._limits)
+        check_size(what, have + _declared(response), self._expected.limits)
         digest = self._digest_of_part() if have else hashlib.sha256()
         with self._part.open("ab" if have else "wb", _BUFFER) as file:
             if not have:
                 self._tag.write_text(_strong_tag(response))
             for data in response.iter_raw():
                 have += len(data)
-                check_size(what, have, self._limits)
+                check_size(what, have, self._expected.limits)
                 file.write(data)
                 digest.update(data)
         return digest.hexdigest()
@@ -102,7 +121,7 @@ class _Fetch:
 
     def _finish(self, digest: str, *, resumed: bool) -> Path:
         try:
-            check_hash(shown(self._url), digest, self._sha256)
+            check_hash(shown(self._url), digest, self._expected.sha256)
         except BundleError as error:
             self._forget()
             if resumed:  # The part of an earlier run may be what was damaged.

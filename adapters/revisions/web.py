@@ -99,14 +99,14 @@ def raise_for(response: httpx.Response) -> None:
     status = response.status_code
     if status < 400:
         return
-    cause = f"{status} {response.reason_phrase}".strip() + _told(response)
+    cause = f"{status} {response.reason_phrase}".strip() + told(response)
     if status >= 500 or status in _WORTH_ANOTHER_TRY:
         raise TryAgain(cause, after=_retry_after(response))
     raise GiveUp(cause)
 
 
-def _told(response: httpx.Response) -> str:
-    """The message of a JSON error, if that is what the answer holds."""
+def told(response: httpx.Response) -> str:
+    """`: ` and the message of a JSON error, if that is what the answer holds; else nothing."""
     if "json" not in response.headers.get("content-type", ""):
         return ""
     try:

@@ -48,9 +48,10 @@ def check_id(deployment_id: str | None) -> str:
 
 def create_deployment(site: Site, given: Given) -> Answer:
     """Admit a deployment; its id. What is wrong with its targets shows later, in its errorInformation."""
-    location_from(given.get("revision"))
+    members = {name: value for name, value in given.items() if value is not None}
+    revision = location_from(given.get("revision"))
     try:
-        request = CreateDeployment.model_validate({name: value for name, value in given.items() if value is not None})
+        request = CreateDeployment.model_validate({**members, "revision": revision})
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         raise InvalidInput(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None

@@ -19,6 +19,7 @@ from domain.applications import Application
 from domain.errors import DescriptionTooLong, RevisionRequired
 from domain.revisions import Revision, RevisionLocation, revision_name
 from workflows.admission import LONGEST_DESCRIPTION, check_revision
+from workflows.reserved_buckets import told
 
 MOST_AT_ONCE = 25
 SORTED_BY: dict[str, Callable[[Revision], float]] = {
@@ -117,7 +118,7 @@ def _location(given: Any) -> RevisionLocation:
 
 
 def _lies_in(location: RevisionLocation, bucket: str | None, prefix: str) -> bool:
-    s3 = location.s3_location
+    s3 = told(location).s3_location
     return bucket is None or (s3 is not None and s3.bucket == bucket and s3.key.startswith(prefix))
 
 

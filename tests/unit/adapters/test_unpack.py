@@ -280,3 +280,47 @@ def test_kinds_go_by_endings(name: str, kind: str) -> None:
 def test_an_unknown_ending_is_an_error() -> None:
     with pytest.raises(BundleError, match=r"\.zip"):
         bundle_type_of("app.rar")
+
+
+class TestFolders:
+    """A folder of the archive as the bundle's root, as monorepos have it."""
+
+    MONOREPO = (
+        folder("me-app-0123/"),
+        file("me-app-0123/README.md"),
+        link("me-app-0123/current", "services/web"),
+        folder("me-app-0123/services/web/", mode=0o750),
+        file("me-app-0123/services/web/appspec.yml", SPEC),
+        file("me-app-0123/services/web/bin/run", mode=0o755),
+        link("me-app-0123/services/web/latest", "bin/run"),
+        file("me-app-0123/services/webhook/appspec.yml", SPEC),
+    )
+
+    @pytest.mark.parametrize("wanted", ["services/web", "me-app-0123/services/web"])
+    def test_it_is_the_root_and_nothing_else_is_kept(self, tmp_path: Path, wanted: str) -> None:
+        bundle = make_tar(tmp_path / "bundle", *self.MONOREPO)
+        summary = unpack(bundle, BundleType.TAR, tmp_path / "out", LIMITS, subfolder=wanted)
+        assert names_in(tmp_path / "out") == ["appspec.yml", "bin", "bin/run", "latest"]
+        assert summary.files == 3
+        assert mode_of(tmp_path / "out") == 0o750
+        assert entries(tmp_path) == ["bundle", "out"]
+
+    @pytest.mark.parametrize("kind", PACKED)
+    def test_it_may_lie_at_the_root_itself(self, tmp_path: Path, kind: BundleType) -> None:
+        bundle = make_bundle(tmp_path / "bundle", kind, {"appspec.yml": SPEC, "web/appspec.yml": SPEC})
+        unpack(bundle, kind, tmp_path / "out", LIMITS, subfolder="web")
+        assert names_in(tmp_path / "out") == ["appspec.yml"]
+
+    @pytest.mark.parametrize(
+        "wanted", ["services/none", "README.md", "current", "current/bin", "../web", "/services/web", "", ".", "a\0b"]
+    )
+    def test_what_is_no_folder_of_the_archive_is_refused(self, tmp_path: Path, wanted: str) -> None:
+        bundle = make_tar(tmp_path / "bundle", *self.MONOREPO)
+        with pytest.raises(BundleError, match=r"no folder|refused"):
+            unpack(bundle, BundleType.TAR, tmp_path / "out", LIMITS, subfolder=wanted)
+        assert entries(tmp_path) == ["bundle"]
+
+    def test_a_link_out_of_it_is_refused(self, tmp_path: Path) -> None:
+        bundle = make_tar(tmp_path / "bundle", *self.MONOREPO, link("me-app-0123/services/web/up", "../webhook"))
+        with pytest.raises(BundleError, match="leads out of the bundle"):
+            unpack(bundle, BundleType.TAR, tmp_path / "out", LIMITS, subfolder="services/web")

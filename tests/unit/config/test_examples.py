@@ -15,7 +15,10 @@ from config.settings import Settings, load_settings, variables
 EXAMPLES = Path(__file__).resolve().parents[3] / "config" / "examples"
 
 GIVEN = frozenset(
-    {"broker.url", "store.url", "api.audit_file", "agent.host_id", "bundles.directory", "flower.basic_auth"}
+    {
+        *("broker.url", "store.url", "api.audit_file", "agent.host_id", "bundles.directory", "flower.basic_auth"),
+        *("s3.endpoint_url", "s3.region", "s3.access_key_id", "s3.secret_access_key"),
+    }
 )
 """What has no default worth showing: the example shows how one looks."""
 
@@ -23,7 +26,7 @@ GIVEN = frozenset(
 def flat(content: Mapping[str, Any], above: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in content.items():
-        found |= flat(value, f"{above}{name}.") if isinstance(value, dict) else {f"{above}{name}": value}
+        found |= flat(value, f"{above}{name}.") if isinstance(value, dict) and value else {f"{above}{name}": value}
     return found
 
 

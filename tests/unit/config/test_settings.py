@@ -217,3 +217,39 @@ def test_an_endpoint_keeps_its_secrets_to_itself(caplog: pytest.LogCaptureFixtur
     assert "hunter2" not in caplog.text
     assert json.loads(endpoint.model_dump_json(by_alias=False))["bundles_key"] == "hunter2"
     assert pickle.loads(pickle.dumps(endpoint)) == endpoint  # noqa: S301
+
+
+class TestRevisionSources:
+    """S3 and GitHub: pairs that belong together, mappings, and secrets in no error."""
+
+    def test_tokens_are_json_in_a_variable(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SLIPWAY_GITHUB__TOKENS", '{"Main": "hush"}')
+        monkeypatch.setenv("SLIPWAY_GITHUB__OWNERS", '{"*": "Main"}')
+        github = load_settings().github
+        assert github.tokens["Main"].get_secret_value() == "hush"
+        assert "hush" not in repr(github)
+
+    def test_tokens_are_a_mapping_in_a_file(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        file = tmp_path / "slipway.yml"
+        file.write_text("github: {tokens: {main: hush}, owners: {me: main}}\n")
+        monkeypatch.setenv("SLIPWAY_CONFIG", str(file))
+        assert load_settings().github.owners == {"me": "main"}
+
+    @pytest.mark.parametrize(
+        ("name", "value", "says"),
+        [
+            ("SLIPWAY_GITHUB__TOKENS", '{"main": hush}', "SLIPWAY_GITHUB__TOKENS"),
+            ("SLIPWAY_GITHUB__OWNERS", '{"me": "main"}', "tokens hold no such name"),
+            ("SLIPWAY_GITHUB__TOKENS__MAIN", "hush", "SLIPWAY_GITHUB__TOKENS"),
+            ("SLIPWAY_S3__SECRET_ACCESS_KEY", "hush", "access_key_id and secret_access_key"),
+            ("SLIPWAY_S3__ENDPOINT_URL", "https://user:hush@host", "SLIPWAY_S3__ENDPOINT_URL"),
+            ("SLIPWAY_S3__ENDPOINT_URL", "host:9000", "SLIPWAY_S3__ENDPOINT_URL"),
+            ("SLIPWAY_S3__LINK_SECONDS", "604801", "SLIPWAY_S3__LINK_SECONDS"),
+        ],
+    )
+    def test_what_is_wrong_is_named(self, monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str) -> None:
+        monkeypatch.setenv(name, value)
+        with pytest.raises(InvalidSettings) as refused:
+            load_settings()
+        assert says in refused.value.message
+        assert "hush" not in refused.value.message

@@ -134,3 +134,10 @@ def test_no_error_repeats_a_part_of_an_address(secret: str, scheme: str, shape: 
     assume(error is not None)
     assert "Zq9" not in str(error)
     assert getattr(error, "__cause__", None) is None
+
+
+@pytest.mark.parametrize("name", ["signature", "X-Amz-Signature", "X-Amz-Credential", "X-Amz-Security-Token"])
+def test_what_makes_a_link_good_is_not_shown(name: str) -> None:
+    text = f"GET https://host/a?x=1&{name}=Zq9%2Fus-east-1/+=&y=2 failed"
+    assert "Zq9" not in masked_text(text)
+    assert masked_text(text).endswith("&y=2 failed")

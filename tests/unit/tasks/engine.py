@@ -37,8 +37,11 @@ class Links:
 
     def __init__(self) -> None:
         self.gone = False
+        self.fault: Exception | None = None
 
     def source_of(self, revision: RevisionLocation, *, now: float) -> BundleSource:  # noqa: ARG002
+        if self.fault is not None:
+            raise self.fault
         if self.gone:
             raise InvalidRevision("the bucket is not to be reached any more")
         return BundleSource(location="http://127.0.0.1/bundle", bundle_type="zip")

@@ -6,12 +6,13 @@ import threading
 from typing import Any
 
 import pytest
+from celery.exceptions import Ignore
 
 from domain.deployments import CreateDeployment, DeploymentErrorCode, DeploymentStatus, Progress
-from domain.errors import WorldError
+from domain.errors import RevisionMissing, WorldError
 from domain.groups import DeploymentGroup
 from tasks.admitting import create_deployment
-from tasks.rollout import begin, settle_now, stop
+from tasks.rollout import begin, next_host, settle_now, stop
 from tests.unit.tasks.engine import Engine
 from tests.unit.workflows.engine_values import NOW, a_deployment, a_revision
 from workflows.group_memory import begun
@@ -66,6 +67,40 @@ def test_a_revision_that_nobody_can_fetch_is_named(engine: Engine) -> None:
     assert ended.error_information is not None
     assert ended.error_information.code is DeploymentErrorCode.INVALID_REVISION
     assert "not to be reached any more" in ended.error_information.message
+
+
+def test_a_revision_that_is_not_there_has_a_code_of_its_own(engine: Engine) -> None:
+    deployment_id = created(engine)
+    engine.links.fault = RevisionMissing("there is no object k in b")
+    begin(deployment_id)
+    ended = engine.store.deployment(deployment_id)
+    assert ended is not None
+    assert ended.error_information is not None
+    assert ended.error_information.code is DeploymentErrorCode.REVISION_MISSING
+
+
+def test_a_place_that_does_not_answer_is_no_verdict(engine: Engine) -> None:
+    deployment_id = created(engine)
+    engine.links.fault = WorldError("S3 does not answer")
+    with pytest.raises(WorldError):
+        begin(deployment_id)
+    waiting = engine.store.deployment(deployment_id)
+    assert waiting is not None
+    assert waiting.status is DeploymentStatus.CREATED
+    engine.links.fault = None
+    begin(deployment_id)
+    assert len(engine.sent.named("open_lanes")) == 1
+
+
+@pytest.mark.parametrize("fault", [WorldError("S3 does not answer"), RevisionMissing("gone")], ids=["away", "gone"])
+def test_a_host_that_gets_no_link_leaves_its_chord_whole(engine: Engine, fault: Exception) -> None:
+    """An error would end the chord; the watch finds the host and sends it its order, or fails it alone."""
+    deployment_id = created(engine)
+    begin(deployment_id)
+    engine.links.fault = fault
+    with pytest.raises(Ignore):
+        next_host(None, deployment_id, 0, 0, 0)
+    assert engine.store.lane(deployment_id, 0, 0).step == 1
 
 
 def test_two_begins_of_one_process_do_not_mix_their_targets(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,6 +104,15 @@ def test_a_host_whose_revision_is_out_of_reach_fails_at_once(engine: Engine, mon
     assert "not to be reached any more" in report.outcomes[0].diagnostics.message
 
 
+def test_a_place_of_revisions_that_is_away_ends_no_round(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_lane(engine, monkeypatch, 2)
+    engine.links.fault = WorldError("S3 does not answer")
+    put_off = postponed(engine, monkeypatch)
+    assert look_at_lanes(engine.world(), listening_since=NOW - 60) == 2
+    assert put_off == [0, 1]
+    assert not engine.sent.named("run_host")
+
+
 def test_the_watch_lives_through_a_bug(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     end, rounds = threading.Event(), []
 
