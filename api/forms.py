@@ -93,6 +93,8 @@ def location_from(given: Given | None) -> RevisionLocation | None:
     """`RevisionLocation`, None where none is given; raises InvalidRevision."""
     if given is None:
         return None
+    if strange := [member for member in ("string", "appSpecContent") if given.get(member) is not None]:
+        raise InvalidRevision(f"{strange[0]} is for Lambda and ECS; servers install revisions from S3 or GitHub.")
     try:
         return RevisionLocation.model_validate(given)
     except ValidationError as error:

@@ -48,13 +48,18 @@ def names_deployment(operation: str) -> bool:
 
 
 def authorize(key: AccessKey, operation: str, given: Mapping[str, Any], *, application: str | None) -> None:
-    """Raises AccessDenied unless the key's policy allows the call. `application` is that of the deployment the call
-    acts on, None if there is none."""
+    """Raises AccessDenied unless the key's policy allows the call. `application` is the name that the application of
+    the deployment has today, None if there is no such deployment.
+
+    A key names applications as an AWS policy does: by name, not by what had the name when the key was made. So a key
+    loses an application that is renamed, and has whatever gets the name after it.
+    """
     if key.policy is Policy.ADMINISTRATOR or operation.startswith(_READING):
         return
     if key.policy is Policy.DEPLOY and operation in _ON_APPLICATION | _ON_DEPLOYMENT:
         named = application if operation in _ON_DEPLOYMENT else given.get("applicationName")
-        if named in key.applications:
+        # What is not there needs no guard; the operation says so in its own words.
+        if named in key.applications or (operation in _ON_DEPLOYMENT and named is None):
             return
         raise AccessDenied(
             f"The access key {key.access_key_id} is not authorized to perform codedeploy:{operation} on the "

@@ -21,6 +21,7 @@ from domain.api_errors import (
 from domain.applications import Application
 from domain.configs import ONE_AT_A_TIME, ROUTING
 from domain.errors import (
+    CallerError,
     DeploymentGroupAlreadyExists,
     DeploymentGroupDoesNotExist,
     DeploymentGroupNameRequired,
@@ -90,10 +91,10 @@ def add_group(site: Site, given: Given, ours: dict[str, Any]) -> DeploymentGroup
 
 def update_deployment_group(site: Site, given: Given) -> Answer:
     """Replace what is given, keep what is not; an empty list clears. Deployments that run keep what they began with."""
+    changes = _changes(given)
     of = finding.application(site, given["applicationName"])
     name = given["currentDeploymentGroupName"]
     found = finding.group(site, of, name)
-    changes = _changes(given)
     if given.get("newDeploymentGroupName"):
         changes["deploymentGroupName"] = given["newDeploymentGroupName"]
 
@@ -116,19 +117,19 @@ def _changes(given: Given) -> dict[str, Any]:
     """The group's members that were given, as it keeps them. Either form of a selection drops the other."""
     _check_platform(given)
     changes = {member: given[member] for member in _AS_GIVEN if given.get(member) is not None}
-    ec2 = given.get("ec2TagFilters"), given.get("ec2TagSet")
-    on_premises = given.get("onPremisesInstanceTagFilters"), given.get("onPremisesTagSet")
-    if all(ec2):
-        raise InvalidEC2TagCombination
-    if all(on_premises):
-        raise InvalidOnPremisesTagCombination
-    if any(form is not None for form in ec2):
-        changes["ec2TagFilters"] = filters_from(ec2[0])
-        changes["ec2TagSet"] = tag_set_from(ec2[1], "ec2TagSetList")
-    if any(form is not None for form in on_premises):
-        changes["onPremisesInstanceTagFilters"] = filters_from(on_premises[0])
-        changes["onPremisesTagSet"] = tag_set_from(on_premises[1], "onPremisesTagSetList")
+    changes |= _selection(given, "ec2TagFilters", "ec2TagSet", InvalidEC2TagCombination)
+    changes |= _selection(given, "onPremisesInstanceTagFilters", "onPremisesTagSet", InvalidOnPremisesTagCombination)
     return changes
+
+
+def _selection(given: Given, plain: str, grouped: str, both: type[CallerError]) -> dict[str, Any]:
+    """Targets in either form, where one was given; an empty form chooses nothing, and may come beside the other."""
+    if given.get(plain) is None and given.get(grouped) is None:
+        return {}
+    chosen = {plain: filters_from(given.get(plain)), grouped: tag_set_from(given.get(grouped), f"{grouped}List")}
+    if all(chosen.values()):
+        raise both
+    return chosen
 
 
 def _check_platform(given: Given) -> None:
@@ -175,10 +176,10 @@ def batch_get_deployment_groups(site: Site, given: Given) -> Answer:
     if len(names) > MOST_AT_ONCE:
         raise BatchLimitExceeded(f"At most {MOST_AT_ONCE} deployment groups may be asked for at once.")
     of = finding.application(site, given["applicationName"])
-    found = {name: site.store.groups.named(group_name(of.application_id, name)) for name in names}
-    missing = [name for name, group in found.items() if group is None]
+    found = site.store.groups.many_named([group_name(of.application_id, name) for name in names])
+    missing = [name for name, group in zip(names, found, strict=True) if group is None]
     return {
-        "deploymentGroupsInfo": [group_info(group, of.application_name) for group in found.values() if group],
+        "deploymentGroupsInfo": [group_info(group, of.application_name) for group in found if group],
         "errorMessage": f"No Deployment Group found for name: {', '.join(missing)}" if missing else None,
     }
 

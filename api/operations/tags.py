@@ -11,6 +11,7 @@ from api.paging import PAGE, seal, unseal
 from api.site import Site
 from domain.api_errors import ArnNotSupported, InvalidArn, ResourceArnRequired, TagRequired
 from domain.applications import Application
+from domain.errors import ApplicationDoesNotExist, DeploymentGroupDoesNotExist
 from domain.groups import DeploymentGroup
 
 ARN = re.compile(r"arn:aws(?:-cn|-us-gov)?:codedeploy:[a-z0-9-]+:(\d{12}):([a-z]+)[:/](.+)", re.ASCII | re.DOTALL)
@@ -19,11 +20,15 @@ Tags = Mapping[str, str]
 
 def list_tags_for_resource(site: Site, given: Given) -> Answer:
     """The tags of an application or a deployment group, by key."""
-    start = unseal(site.token_key, "ListTagsForResource", given) or 0
-    found = tags_of(_resource(site, given.get("ResourceArn")).tags)
-    more = start + PAGE if len(found) > start + PAGE else None
-    token = more and seal(site.token_key, "ListTagsForResource", given, more)
-    return {"Tags": found[start : start + PAGE], "NextToken": token}
+    after = unseal(site.token_key, "ListTagsForResource", given) or ""
+    try:
+        resource = _resource(site, given.get("ResourceArn"))
+    except (ApplicationDoesNotExist, DeploymentGroupDoesNotExist) as error:
+        # The operation has no word for a resource that is not there.
+        raise InvalidArn(f"The ARN names nothing that there is: {error.message}") from None
+    found = [tag for tag in tags_of(resource.tags) if tag["Key"] > after]
+    token = seal(site.token_key, "ListTagsForResource", given, found[PAGE - 1]["Key"]) if len(found) > PAGE else None
+    return {"Tags": found[:PAGE], "NextToken": token}
 
 
 def tag_resource(site: Site, given: Given) -> None:
