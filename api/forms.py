@@ -140,9 +140,15 @@ def routing_info(config: RoutingConfig) -> Answer:
     }
 
 
-_DEFAULT_STYLE = DeploymentStyle(
-    deployment_type=DeploymentType.IN_PLACE, deployment_option=DeploymentOption.WITHOUT_TRAFFIC_CONTROL
-)
+_DEFAULT_STYLE = {
+    "deploymentType": DeploymentType.IN_PLACE.value,
+    "deploymentOption": DeploymentOption.WITHOUT_TRAFFIC_CONTROL.value,
+}
+
+
+def _style(style: DeploymentStyle | None) -> Answer:
+    """`DeploymentStyle`, with the defaults for what was not given."""
+    return {**_DEFAULT_STYLE, **(plain(style) or {})}
 
 
 def group_info(group: DeploymentGroup, application_name: str) -> Answer:
@@ -158,7 +164,7 @@ def group_info(group: DeploymentGroup, application_name: str) -> Answer:
         "triggerConfigurations": [plain(trigger) for trigger in group.trigger_configurations],
         "alarmConfiguration": plain(group.alarm_configuration),
         "autoRollbackConfiguration": plain(group.auto_rollback_configuration),
-        "deploymentStyle": plain(group.deployment_style or _DEFAULT_STYLE),
+        "deploymentStyle": _style(group.deployment_style),
         "outdatedInstancesStrategy": group.outdated_instances_strategy or OutdatedInstancesStrategy.UPDATE.value,
         "blueGreenDeploymentConfiguration": plain(group.blue_green_deployment_configuration),
         "loadBalancerInfo": plain(group.load_balancer_info),
@@ -214,7 +220,7 @@ def deployment_info(
         "ignoreApplicationStopFailures": deployment.ignore_application_stop_failures,
         "autoRollbackConfiguration": plain(deployment.auto_rollback_configuration),
         "updateOutdatedInstancesOnly": deployment.update_outdated_instances_only,
-        "deploymentStyle": plain(deployment.deployment_style or _DEFAULT_STYLE),
+        "deploymentStyle": _style(deployment.deployment_style),
         "instanceTerminationWaitTimeStarted": False,
         "loadBalancerInfo": plain(deployment.load_balancer_info),
         "fileExistsBehavior": deployment.file_exists_behavior.value,

@@ -14,6 +14,8 @@ from typing import Any
 
 from domain.access import AccessKey, Policy
 from domain.errors import AccessDenied, CallerError
+from workflows.admission import NAME
+from workflows.triggering import printable
 
 _READING = ("Get", "List", "BatchGet")
 _ON_APPLICATION = frozenset({"CreateDeployment", "RegisterApplicationRevision"})
@@ -38,6 +40,8 @@ def check_key(key: AccessKey) -> None:
         raise CallerError("A key with the policy deploy needs the applications that it may deploy to.")
     if key.policy is not Policy.DEPLOY and key.applications:
         raise CallerError(f"A key with the policy {key.policy} names no applications.")
+    if strange := [name for name in key.applications if not NAME.fullmatch(name)]:
+        raise CallerError(f"No application can be named {printable(strange[0], 100)!r}.")
     if len(key.description) > LONGEST_DESCRIPTION or re.search(r"[\x00-\x1f\x7f]", key.description):
         raise CallerError(f"A description is one line of at most {LONGEST_DESCRIPTION} characters.")
 

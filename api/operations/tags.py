@@ -9,7 +9,8 @@ from api.forms import Answer, Given, some, tags_from, tags_of
 from api.operations import finding
 from api.paging import PAGE, seal, unseal
 from api.site import Site
-from domain.api_errors import ArnNotSupported, InvalidArn, ResourceArnRequired, TagRequired
+from api.wire.errors import invalid
+from domain.api_errors import ArnNotSupported, InvalidArn, InvalidNextToken, ResourceArnRequired, TagRequired
 from domain.applications import Application
 from domain.errors import ApplicationDoesNotExist, DeploymentGroupDoesNotExist
 from domain.groups import DeploymentGroup
@@ -20,11 +21,14 @@ Tags = Mapping[str, str]
 
 def list_tags_for_resource(site: Site, given: Given) -> Answer:
     """The tags of an application or a deployment group, by key."""
-    after = unseal(site.token_key, "ListTagsForResource", given) or ""
+    # Neither for a token nor for a resource that is not there has the operation a word of its own.
+    try:
+        after = unseal(site.token_key, "ListTagsForResource", given) or ""
+    except InvalidNextToken as error:
+        raise invalid(error.message) from None
     try:
         resource = _resource(site, given.get("ResourceArn"))
     except (ApplicationDoesNotExist, DeploymentGroupDoesNotExist) as error:
-        # The operation has no word for a resource that is not there.
         raise InvalidArn(f"The ARN names nothing that there is: {error.message}") from None
     found = [tag for tag in tags_of(resource.tags) if tag["Key"] > after]
     token = seal(site.token_key, "ListTagsForResource", given, found[PAGE - 1]["Key"]) if len(found) > PAGE else None

@@ -1,4 +1,4 @@
-"""Calls of the API that meet, on every store: what several ask for at the same moment goes to one, and nothing is lost."""
+"""Calls of the API that meet, on every store: what several ask for at once goes to one, and nothing is lost."""
 
 from __future__ import annotations
 
