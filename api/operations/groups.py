@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -76,7 +77,7 @@ def add_group(site: Site, given: Given, ours: dict[str, Any]) -> DeploymentGroup
     )
     check_group(made, site.quotas)
     of = finding.application(site, given["applicationName"])
-    _check_named(site, made)
+    _check_named(site, made.deployment_config_name, made.auto_scaling_groups)
     made = made.model_copy(update={"application_id": of.application_id})
     name = made.deployment_group_name
     if site.store.groups.named(made.entry_name) is not None:
@@ -103,7 +104,9 @@ def update_deployment_group(site: Site, given: Given) -> Answer:
         check_group(edited, site.quotas)
         return edited
 
-    _check_named(site, edit(found))
+    edit(found)
+    # What the group has already was checked when it was given; if it is gone since, other members may still change.
+    _check_named(site, changes.get("deploymentConfigName"), changes.get("autoScalingGroups", ()))
     try:
         changed = site.store.groups.change(found.deployment_group_id, edit)
     except NameTaken:
@@ -147,12 +150,13 @@ def _made(members: dict[str, Any]) -> DeploymentGroup:
         raise InvalidInput(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None
 
 
-def _check_named(site: Site, group: DeploymentGroup) -> None:
-    """Whether what the group names is there."""
-    if group.deployment_config_name in ROUTING:
-        raise InvalidInput(f"{group.deployment_config_name} is not a configuration for servers.")
-    finding.config(site, group.deployment_config_name)
-    missing = site.missing_auto_scaling_groups(group.auto_scaling_groups) if group.auto_scaling_groups else ()
+def _check_named(site: Site, config: str | None, auto_scaling_groups: Sequence[str]) -> None:
+    """Whether what a group is to name is there."""
+    if config in ROUTING:
+        raise InvalidInput(f"{config} is not a configuration for servers.")
+    if config is not None:
+        finding.config(site, config)
+    missing = site.missing_auto_scaling_groups(auto_scaling_groups) if auto_scaling_groups else ()
     if missing:
         raise InvalidAutoScalingGroup(f"There is no Auto Scaling group {', '.join(missing)}.")
 

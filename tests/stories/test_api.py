@@ -200,6 +200,11 @@ def life(client: Any) -> list[dict[str, Any]]:
     client.register_on_premises_instance(
         instanceName="infra", iamSessionArn="arn:aws:sts::111122223333:assumed-role/r/infra"
     )
+    s3 = {"revisionType": "S3", "s3Location": {"bucket": "b", "key": "k.zip", "bundleType": "zip", "eTag": '"e"'}}
+    client.register_application_revision(applicationName="infra", revision=s3, description="first")
+    found = client.get_application_revision(applicationName="infra", revision=s3)
+    assert (found["revision"], found["revisionInfo"]["description"]) == (s3, "first")
+    assert client.list_application_revisions(applicationName="infra", s3Bucket="b")["revisions"] == [s3]
     seen = read(client, group)
     arn = "arn:aws:codedeploy:eu-north-1:000000000000:application:infra"
     client.tag_resource(ResourceArn=arn, Tags=[{"Key": "b", "Value": "2"}])

@@ -196,6 +196,13 @@ def test_either_form_of_a_selection_drops_the_other(api: Api, one: dict[str, Any
         )
 
 
+def test_what_is_gone_since_does_not_stand_in_the_way_of_other_changes(api: Api) -> None:
+    api.group(autoScalingGroups=["a"])
+    api.missing = list
+    api("UpdateDeploymentGroup", **CURRENT, terminationHookEnabled=True)
+    assert api.code("UpdateDeploymentGroup", **CURRENT, autoScalingGroups=["a"]) == "InvalidAutoScalingGroup"
+
+
 def test_auto_scaling_groups_come_back_by_name(api: Api) -> None:
     api.group(autoScalingGroups=["b", "a"])
     assert told(api)["autoScalingGroups"] == [{"name": "b"}, {"name": "a"}]

@@ -128,6 +128,8 @@ def as_told(made: Valid) -> Valid:
     """A valid group as it is told: an empty set of tags is none, Auto Scaling groups are structures."""
     sets = {"ec2TagSet": "ec2TagSetList", "onPremisesTagSet": "onPremisesTagSetList"}
     told = {name: value for name, value in made.items() if name not in sets or value.get(sets[name])}
+    plain = {"ec2TagSet": "ec2TagFilters", "onPremisesTagSet": "onPremisesInstanceTagFilters"}
+    told = without(told, *(plain[name] for name in sets if name in told))
     if "autoScalingGroups" in told:
         told["autoScalingGroups"] = [{"name": name} for name in told["autoScalingGroups"]]
     if "deploymentStyle" in told:
