@@ -207,7 +207,7 @@ class _Site(Generic[Caller]):
             self._doors.audit(record)
         except Exception:
             # The call has had its effect; an answer that says otherwise would be sent again.
-            logger.exception("call %s was carried out and could not be recorded", call.id)
+            logger.exception("call %s ended with %s and could not be recorded", call.id, code)
 
 
 def _name(text: str | None) -> str | None:

@@ -211,8 +211,11 @@ class Store(Protocol):
     def due(self, now: Instant, *, limit: int = 100) -> list[Due]:
         """Lanes to be looked at, the most overdue first."""
 
-    def postpone(self, due: Due, check_at: Instant) -> None:
-        """Look at the lane again at `check_at`, unless it moved or retired since."""
+    def watched(self, due: Sequence[Due]) -> list[tuple[Lane, TargetRecord | None]]:
+        """Each lane as it stands, and the record of the target it works on, if any."""
+
+    def postpone(self, looks: Sequence[tuple[Due, Instant]]) -> None:
+        """Look at each lane again at that moment, unless it moved or retired since."""
 
     def seen(self, hosts: Sequence[str]) -> list[AgentSeen | None]:
         """When the agents of hosts were last heard of."""

@@ -6,10 +6,14 @@ It owns nothing; any number may run, one at a time does the looking.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
 
 from domain.deployments import Deployment, DeploymentStatus, Lane, TargetRecord
 from domain.errors import InvalidRevision, WorldError
 from domain.fleet import AgentSeen
+from domain.limits import Limits
 from domain.moves import Due
 from domain.reports import HostReport, Outcome
 from tasks.announce import tell_outbox
@@ -30,89 +34,106 @@ def look_at_lanes(world: World, *, listening_since: float) -> int:
     """Look at every lane whose time has come; how many there were."""
     looked = 0
     while due := world.store.due(world.now(), limit=PAGE):
-        for lane in due:
-            _look_safely(world, lane, listening_since)
+        _look_at_page(world, due, listening_since)
         looked += len(due)
         if len(due) < PAGE:
             break
     return looked
 
 
-def _look_safely(world: World, due: Due, listening_since: float) -> None:
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """A lane that is looked at, with all that is known of it."""
+
+    due: Due
+    deployment: Deployment | None
+    lane: Lane
+    record: TargetRecord | None
+    seen: AgentSeen | None
+
+
+def _look_at_page(world: World, due: Sequence[Due], listening_since: float) -> None:
+    """Judge lanes, put off the next look at each, then act: what was not acted upon is found at that next look."""
+    now = world.now()
+    judged = [(sight, _judge_safely(world, sight, listening_since, now)) for sight in _sights(world, due)]
+    world.store.postpone([(sight.due, _next_look(verdict, world.limits, now)) for sight, verdict in judged])
+    waiting = cache(world.dispatch.waiting)
+    for sight, verdict in judged:
+        _act_safely(world, sight, verdict, now, waiting)
+
+
+def _sights(world: World, due: Sequence[Due]) -> list[_Sight]:
+    """All that is known of the lanes, in few round trips: a large fleet has thousands of them to look at."""
+    ids = list({each.deployment_id for each in due})
+    deployments = dict(zip(ids, world.store.deployments(ids), strict=True))
+    lanes = world.store.watched(due)
+    hosts = list({record.target.target_id for _, record in lanes if record})
+    seen = dict(zip(hosts, world.store.seen(hosts), strict=True))
+    return [
+        _Sight(each, deployments[each.deployment_id], lane, record, seen[record.target.target_id] if record else None)
+        for each, (lane, record) in zip(due, lanes, strict=True)
+    ]
+
+
+def _judge_safely(world: World, sight: _Sight, listening_since: float, now: float) -> timeouts.Verdict:
+    deployment = sight.deployment
+    if deployment is None or deployment.status.final:
+        return Wait(now + world.limits.deployment_seconds)
     try:
-        _look(world, due, listening_since)
+        return timeouts.judge(
+            deployment,
+            deployment.phases[sight.due.phase].events,
+            sight.lane,
+            sight.record,
+            agent_seen=sight.seen,
+            control_since=listening_since,
+            now=now,
+            limits=world.limits,
+        )
+    except Exception:
+        # One lane that meets a bug must not keep the watch from all others.
+        logger.exception("lane %d of deployment %s cannot be judged", sight.due.lane, sight.due.deployment_id)
+        return Wait(now + world.limits.look_seconds)
+
+
+def _next_look(verdict: timeouts.Verdict, limits: Limits, now: float) -> float:
+    return verdict.until if isinstance(verdict, Wait | Nudge) else now + limits.nudge_seconds
+
+
+def _act_safely(
+    world: World, sight: _Sight, verdict: timeouts.Verdict, now: float, waiting: Callable[[str], int]
+) -> None:
+    if sight.deployment is None:
+        return
+    try:
+        _act(world, sight.deployment, sight, verdict, now, waiting)
     except WorldError:
         raise
     except Exception:
-        # One lane that meets a bug must not keep the watch from all others.
-        logger.exception("lane %d of deployment %s cannot be looked at", due.lane, due.deployment_id)
-        world.store.postpone(due, world.now() + world.limits.look_seconds)
-
-
-def _look(world: World, due: Due, listening_since: float) -> None:
-    now = world.now()
-    deployment = world.store.deployment(due.deployment_id)
-    if deployment is None or deployment.status.final:
-        world.store.postpone(due, now + world.limits.deployment_seconds)
-        return
-    lane = world.store.lane(due.deployment_id, due.phase, due.lane)
-    record = world.store.target(due.deployment_id, lane.target_id) if lane.target_id else None
-    seen = world.store.seen([record.target.target_id])[0] if record else None
-    verdict = _judge(world, deployment, due.phase, lane, record, seen, listening_since, now)
-    _act(world, deployment, due, lane, record, verdict, now, ahead=seen.ahead if seen else 0.0)
-
-
-def _judge(
-    world: World,
-    deployment: Deployment,
-    phase: int,
-    lane: Lane,
-    record: TargetRecord | None,
-    seen: AgentSeen | None,
-    listening_since: float,
-    now: float,
-) -> timeouts.Verdict:
-    return timeouts.judge(
-        deployment,
-        deployment.phases[phase].events,
-        lane,
-        record,
-        agent_seen=seen,
-        control_since=listening_since,
-        now=now,
-        limits=world.limits,
-    )
+        logger.exception("lane %d of deployment %s cannot be moved", sight.due.lane, sight.due.deployment_id)
 
 
 def _act(
     world: World,
     deployment: Deployment,
-    due: Due,
-    lane: Lane,
-    record: TargetRecord | None,
+    sight: _Sight,
     verdict: timeouts.Verdict,
     now: float,
-    *,
-    ahead: float,
+    waiting: Callable[[str], int],
 ) -> None:
+    due, lane, record = sight.due, sight.lane, sight.record
     match verdict:
-        case Wait(until=until):
-            world.store.postpone(due, until)
         case StartLane():
-            world.store.postpone(due, now + world.limits.nudge_seconds)
             world.dispatch.continue_lane(deployment, due.phase, lane, None)
-        case Nudge(until=until) if record:
-            world.store.postpone(due, until)
-            # What waits in the host's queue is not lost: copies of it would only make the queue longer.
-            if not world.dispatch.waiting(record.target.queue):
-                _nudge(world, deployment, due, lane, record, now, ahead=ahead)
+        # What waits in the host's queue is not lost: copies of it would only make the queue longer.
+        case Nudge() if record and not waiting(record.target.queue):
+            ahead = sight.seen.ahead if sight.seen else 0.0
+            _nudge(world, deployment, due, lane, record, now, ahead=ahead)
         case Withdraw(outcomes=outcomes) if record:
-            world.store.postpone(due, now + world.limits.nudge_seconds)
             world.dispatch.withdraw(record.target.queue)
             report = _report(world, deployment, due, lane, record, outcomes)
             world.dispatch.continue_lane(deployment, due.phase, lane, report)
         case Continue(outcomes=outcomes) | Reap(outcomes=outcomes) if record:
-            world.store.postpone(due, now + world.limits.nudge_seconds)
             report = _report(world, deployment, due, lane, record, outcomes)
             world.dispatch.continue_lane(deployment, due.phase, lane, report)
 

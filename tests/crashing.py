@@ -12,13 +12,13 @@ from typing import Any
 
 from adapters.host.attempts import Attempts
 from adapters.host.ledger import Ledger
+from adapters.store.directories import RedisDirectory
 from adapters.store.redis import RedisStore
-from adapters.store.shelves import RedisShelf
 from workers.dispatch import CeleryDispatcher
 from workers.host import Fetcher, Installer
 
 CLASSES: dict[str, type] = {
-    c.__name__: c for c in (RedisStore, RedisShelf, CeleryDispatcher, Attempts, Fetcher, Installer, Ledger)
+    c.__name__: c for c in (RedisStore, RedisDirectory, CeleryDispatcher, Attempts, Fetcher, Installer, Ledger)
 }
 
 

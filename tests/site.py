@@ -22,7 +22,7 @@ from domain.applications import Application
 from domain.configs import ONE_AT_A_TIME
 from domain.deployments import CreateDeployment, Deployment
 from domain.fleet import Instance, TargetKind
-from domain.groups import Busy, DeploymentGroup, TagFilter
+from domain.groups import Busy, DeploymentGroup, TagFilter, group_name
 from domain.revisions import LocalLocation, RevisionLocation, RevisionType
 from tasks.admitting import create_deployment
 from tasks.runtime import World
@@ -200,6 +200,10 @@ class Site:
         group = DeploymentGroup.model_validate(values)
         assert self.world.store.groups.add(group)
         return group.deployment_group_id
+
+    def held_group(self, name: str) -> DeploymentGroup | None:
+        """A group as the store holds it."""
+        return self.world.store.groups.named(group_name(APPLICATION_ID, name))
 
     def deploy(self, revision: Path, *, group: str = "web", **more: object) -> str:
         """Deploy a directory on this disk; the deployment's id."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -60,23 +60,25 @@ class CeleryDispatcher:
 
     def waiting(self, queue: str) -> int:
         """How many messages wait in a host's queue; none in one that is not there."""
-        with self._answering(), self._channel() as channel:
-            return int(channel.queue_declare(queue, passive=True).message_count)
-        return 0
+        return self._ask(lambda channel: int(channel.queue_declare(queue, passive=True).message_count))
 
     def withdraw(self, queue: str) -> None:
         """Take back what waits in a host's queue."""
-        with self._answering(), self._channel() as channel:
-            channel.queue_purge(queue)
+        self._ask(lambda channel: channel.queue_purge(queue) or 0)
 
-    @contextmanager
-    def _channel(self) -> Iterator[Any]:
-        """A channel of its own, since one that names a queue that is not there is closed by the broker; that it is not
-        there is passed over."""
-        with self._app.pool.acquire(block=True) as held:
-            link: Any = held
+    def _ask(self, ask: Callable[[Any], int]) -> int:
+        """What a queue answers, 0 where it is not there: a broker closes the channel then, so each question has one of
+        its own. A connection of the pool that was lost meanwhile is made again once."""
+
+        def on_channel() -> int:
             with suppress(*link.channel_errors), link.channel() as channel:
-                yield channel
+                return ask(channel)
+            return 0
+
+        with self._answering(), self._app.pool.acquire(block=True) as held:
+            link: Any = held
+            link.ensure_connection(max_retries=1)
+            return int(link.ensure(link, on_channel, max_retries=1)())
 
     def conclude(self, deployment_id: str, phase: int) -> None:
         """Send `phase_concluded` afresh."""

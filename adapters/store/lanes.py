@@ -179,16 +179,40 @@ class Lanes(Part):
         ]
         return sorted(found, key=urgency)[:limit]
 
-    def postpone(self, due: Due, check_at: Instant) -> None:
-        """Look at the lane again at `check_at`, unless it moved or retired since."""
-        given = {
-            "id": due.deployment_id,
-            "phase": due.phase,
-            "lane": due.lane,
-            "before": instant(due.check_at),
-            "check_at": instant(check_at),
-        }
-        self._connection.run("postpone", given)
+    def watched(self, due: Sequence[Due]) -> list[tuple[Lane, TargetRecord | None]]:
+        """Each lane as it stands, and the record of the target it works on, if any."""
+        held = self._connection.ask_all(
+            lambda pipe: [pipe.get(self._keys("lane", each.deployment_id, each.phase, each.lane)) for each in due]
+        )
+        lanes = [
+            Lane.model_validate_json(text) if text else Lane(number=each.lane)
+            for each, text in zip(due, held, strict=True)
+        ]
+        # A key that nobody has stands in for the target of a lane that works on none.
+        found = self._connection.ask_all(
+            lambda pipe: [
+                pipe.hgetall(self._keys("target", each.deployment_id, lane.target_id or ""))
+                for each, lane in zip(due, lanes, strict=True)
+            ]
+        )
+        return [
+            (lane, decode_record(lane.target_id, fields) if lane.target_id and fields else None)
+            for lane, fields in zip(lanes, found, strict=True)
+        ]
+
+    def postpone(self, looks: Sequence[tuple[Due, Instant]]) -> None:
+        """Look at each lane again at that moment, unless it moved or retired since."""
+        given = [
+            {
+                "id": due.deployment_id,
+                "phase": due.phase,
+                "lane": due.lane,
+                "before": instant(due.check_at),
+                "check_at": instant(check_at),
+            }
+            for due, check_at in looks
+        ]
+        self._connection.run("postpone", {"looks": given})
 
 
 def urgency(due: Due) -> tuple[Instant, str, int, int]:

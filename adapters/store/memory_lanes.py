@@ -143,9 +143,19 @@ class MemoryLanes(MemoryPart):
             ]
             return sorted(found, key=urgency)[: max(limit, 0)]
 
-    def postpone(self, due: Due, check_at: Instant) -> None:
-        """Look at the lane again at `check_at`, unless it moved or retired since."""
+    def watched(self, due: Sequence[Due]) -> list[tuple[Lane, TargetRecord | None]]:
+        """Each lane as it stands, and the record of the target it works on, if any."""
         with self._lock:
-            run = self._runs.get(due.deployment_id)
-            if run and run.due.get((due.phase, due.lane)) == due.check_at:
-                run.due[due.phase, due.lane] = check_at
+            lanes = [(each, self.lane(each.deployment_id, each.phase, each.lane)) for each in due]
+            return [
+                (lane, self.target(each.deployment_id, lane.target_id) if lane.target_id else None)
+                for each, lane in lanes
+            ]
+
+    def postpone(self, looks: Sequence[tuple[Due, Instant]]) -> None:
+        """Look at each lane again at that moment, unless it moved or retired since."""
+        with self._lock:
+            for due, check_at in looks:
+                run = self._runs.get(due.deployment_id)
+                if run and run.due.get((due.phase, due.lane)) == due.check_at:
+                    run.due[due.phase, due.lane] = check_at

@@ -48,5 +48,7 @@ def reply_refusing(protocol: Protocol, refusal: Refusal, request_id: str) -> Rep
         "x-amzn-RequestId": request_id,
         "x-amzn-ErrorType": refusal.code,
     }
-    told = {**refusal.extra, "__type": f"{protocol.error_prefix}{refusal.code}", "message": refusal.message}
+    # A message may quote what was kept before anyone looked at its characters; an error must not fail on it.
+    message = refusal.message.encode(errors="replace").decode()
+    told = {**refusal.extra, "__type": f"{protocol.error_prefix}{refusal.code}", "message": message}
     return Reply(refusal.status, headers, protocol.encode(told))

@@ -44,8 +44,8 @@ def shape_output(operation: str, output: Mapping[str, Any] | None) -> dict[str, 
 
     Raises TypeError where the operation answered something that does not fit: a bug of ours.
     """
-    shape = output_of(operation)
-    return None if shape is None else _shaped(shape, output or {}, operation)
+    shaped = _answer_shaper(operation)
+    return None if shaped is None else cast("dict[str, Any]", shaped(output or {}))
 
 
 # --- from plain values to the types of the shapes ---
@@ -210,56 +210,90 @@ def _item(path: str, at: int) -> str:
 
 # --- answers ---
 
+Shaper = Callable[[Any], Any]
 
-def _shaped(shape: Shape, value: Any, path: str) -> Any:
+
+@cache
+def _answer_shaper(operation: str) -> Shaper | None:
+    """What shapes an operation's answers. Made once: answers hold thousands of members, the model asks for some twenty
+    kinds."""
+    shape = output_of(operation)
+    return None if shape is None else _shaper(shape)
+
+
+def _shaper(shape: Shape) -> Shaper:
     match shape:
         case StructureShape():
-            _fits(isinstance(value, Mapping), value, path)
-            return {
-                name: _shaped(member, value[name], f"{path}.{name}")
-                for name, member in shape.members.items()
-                if value.get(name) is not None
-            }
+            return _structure_out(shape)
         case ListShape():
-            _fits(isinstance(value, list | tuple), value, path)
-            return [_shaped(shape.member, item, f"{path}[]") for item in value if item is not None]
+            return _list_out(shape)
         case MapShape():
-            _fits(isinstance(value, Mapping), value, path)
-            return {
-                _plain_text(key): _shaped(shape.value, item, f"{path}.{key}")
-                for key, item in value.items()
-                if item is not None
-            }
+            return _map_out(shape)
         case _:
-            return _SHAPERS[shape.type_name](value, path)
+            return _SHAPERS[shape.type_name]
 
 
-def _text_out(value: Any, path: str) -> str:
-    _fits(isinstance(value, str), value, path)
+def _structure_out(shape: StructureShape) -> Shaper:
+    members = [(name, _shaper(member)) for name, member in shape.members.items()]
+
+    def structure(value: Any) -> dict[str, Any]:
+        _fits(isinstance(value, Mapping), value, shape.name)
+        return {name: shaped(held) for name, shaped in members if (held := value.get(name)) is not None}
+
+    return structure
+
+
+def _list_out(shape: ListShape) -> Shaper:
+    shaped = _shaper(shape.member)
+
+    def items(value: Any) -> list[Any]:
+        _fits(isinstance(value, list | tuple), value, shape.name)
+        return [shaped(item) for item in value if item is not None]
+
+    return items
+
+
+def _map_out(shape: MapShape) -> Shaper:
+    shaped = _shaper(shape.value)
+
+    def entries(value: Any) -> dict[str, Any]:
+        _fits(isinstance(value, Mapping), value, shape.name)
+        return {_text_out(key): shaped(item) for key, item in value.items() if item is not None}
+
+    return entries
+
+
+def _text_out(value: Any) -> str:
+    if type(value) is str:
+        return value
+    _fits(isinstance(value, str), value, "text")
     return _plain_text(value)
 
 
-def _boolean_out(value: Any, path: str) -> bool:
-    _fits(isinstance(value, bool), value, path)
+def _plain_text(value: object) -> str:
+    return str(value.value if isinstance(value, Enum) else value)
+
+
+def _boolean_out(value: Any) -> bool:
+    _fits(isinstance(value, bool), value, "a truth value")
     return bool(value)
 
 
-def _whole_out(value: Any, path: str) -> int:
-    _fits(isinstance(value, int) and not isinstance(value, bool), value, path)
+def _whole_out(value: Any) -> int:
+    _fits(isinstance(value, int) and not isinstance(value, bool), value, "a whole number")
     return int(value)
 
 
-def _number_out(value: Any, path: str) -> float:
-    _fits(isinstance(value, int | float) and not isinstance(value, bool), value, path)
+def _number_out(value: Any) -> float:
+    _fits(isinstance(value, int | float) and not isinstance(value, bool), value, "a number")
     return float(value)
 
 
-def _moment_out(value: Any, path: str) -> Moment:
-    seconds = value.timestamp() if isinstance(value, datetime) else _number_out(value, path)
-    return Moment(round(seconds, 3))
+def _moment_out(value: Any) -> Moment:
+    return Moment(round(value.timestamp() if isinstance(value, datetime) else _number_out(value), 3))
 
 
-_SHAPERS: Mapping[str, Callable[[Any, str], Any]] = {
+_SHAPERS: Mapping[str, Shaper] = {
     "string": _text_out,
     "boolean": _boolean_out,
     "integer": _whole_out,
@@ -269,10 +303,6 @@ _SHAPERS: Mapping[str, Callable[[Any, str], Any]] = {
 }
 
 
-def _plain_text(value: object) -> str:
-    return str(value.value if isinstance(value, Enum) else value)
-
-
-def _fits(fits: bool, value: object, path: str) -> None:
+def _fits(fits: bool, value: object, what: str) -> None:
     if not fits:
-        raise TypeError(f"{path} of the answer does not hold a {type(value).__name__}")
+        raise TypeError(f"the answer holds a {type(value).__name__} for {what}")

@@ -34,7 +34,7 @@ def site() -> Iterator[Site]:
         pytest.param("RedisStore.lay_out after 1", id="targets are laid out"),
         pytest.param("RedisStore.advance after 1", id="a host is taken"),
         pytest.param("RedisStore.advance after 3", id="a host is concluded"),
-        pytest.param("RedisShelf.change after 2", id="the group knows the verdict"),
+        pytest.param("RedisDirectory.change after 2", id="the group knows the verdict"),
         pytest.param("RedisStore.change after 2", id="the verdict is written"),
     ],
 )
@@ -55,7 +55,7 @@ def test_control_dies_and_the_deployments_go_on(site: Site, tmp_path: Path, poin
         for host in HOSTS:
             ran = (site.root(host) / f"ran-{name}").read_text().splitlines()
             assert ran == [f"{name} {first}", f"{name} {second}"]
-        group = site.world.store.groups.get(f"app/{name}")
+        group = site.held_group(name)
         assert group is not None
         for last in (group.last_attempted_deployment, group.last_successful_deployment):
             assert last is not None

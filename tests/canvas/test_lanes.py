@@ -82,7 +82,7 @@ def test_everything_is_told_once_and_in_order(site: Site) -> None:
 def test_the_group_remembers_its_hosts(site: Site) -> None:
     fresh_group(site, "memory", 2, ALL_AT_ONCE)
     deployment = site.ended(site.deploy(SOMEWHERE, group="memory"))
-    group = site.world.store.groups.get("app/memory")
+    group = site.held_group("memory")
     assert group is not None
     assert group.target_revision == deployment.revision
     assert group.last_successful_deployment is not None

@@ -12,9 +12,9 @@ import redis
 from adapters.store.connection import plain
 from domain.configs import HALF_AT_A_TIME
 from domain.deployments import DeploymentStatus
-from domain.groups import Busy, group_name
+from domain.groups import Busy
 from domain.happenings import TERMINAL
-from tests.site import APPLICATION_ID, Site, wait_until, write_revision
+from tests.site import Site, wait_until, write_revision
 
 HOSTS = ("web-1", "web-2")
 GROUPS = ("red", "green", "blue")
@@ -58,7 +58,7 @@ def test_every_request_makes_one_deployment_and_every_hook_runs_once(site: Site,
     for _, each in site.world.store.recent():
         assert site.ended(each).status is DeploymentStatus.SUCCEEDED
     for group in GROUPS:
-        held = site.world.store.groups.named(group_name(APPLICATION_ID, group))
+        held = site.held_group(group)
         assert held is not None
         mine = [each for _, each in site.world.store.recent(group_id=held.deployment_group_id)]
         assert len(mine) == EACH

@@ -278,8 +278,8 @@ def test_the_most_overdue_come_first(store: Store) -> None:
     rolling(store, total=600, lanes=600)
     rolling(store, total=2, lanes=2, name="d-2", group="g-2")
     for lane, at in ((599, NOW + 1), (3, NOW + 2), (300, NOW + 3)):
-        store.postpone(Due("d-1", 0, lane, NOW + 10), at)
-    store.postpone(Due("d-2", 0, 1, NOW + 10), NOW + 2.5)
+        store.postpone([(Due("d-1", 0, lane, NOW + 10), at)])
+    store.postpone([(Due("d-2", 0, 1, NOW + 10), NOW + 2.5)])
     found = store.due(NOW + 10, limit=5)
     assert [(due.deployment_id, due.lane, due.check_at) for due in found[:4]] == [
         ("d-1", 599, NOW + 1),
@@ -304,11 +304,11 @@ def test_a_lane_that_moved_is_not_postponed(store: Store) -> None:
     rolling(store, total=2, lanes=2)
     old = store.due(NOW + 10)[0]
     take_one(store)
-    store.postpone(old, NOW + 500)
+    store.postpone([(old, NOW + 500)])
     assert [due.check_at for due in store.due(NOW + 99)] == [NOW + 10, NOW + 30]
     store.advance("d-1", 0, 0, lambda view: Step(conclusion(view), None))
-    store.postpone(Due("d-1", 0, 0, NOW + 30), NOW + 60)
-    store.postpone(Due("d-9", 0, 0, NOW), NOW + 60)
+    store.postpone([(Due("d-1", 0, 0, NOW + 30), NOW + 60)])
+    store.postpone([(Due("d-9", 0, 0, NOW), NOW + 60)])
     assert [due.lane for due in store.due(NOW + 99)] == [1]
 
 
@@ -360,3 +360,22 @@ def test_one_message_told_many_times_moves_a_lane_once(store: Store) -> None:
     assert len(steps) == 1
     assert store.lane("d-1", 0, 0).step == 1
     assert store.progress("d-1", 0) == Progress(version=1, total=20, taken=1, lanes=1)
+
+
+def test_what_is_watched_is_told_in_the_order_asked_for(store: Store) -> None:
+    rolling(store, total=3, lanes=3)
+    record = take_one(store, lane=1)
+    due = [Due("d-1", 0, lane, NOW + 10) for lane in (2, 1, 0)]
+    nobody = Due("d-9", 0, 7, NOW)
+    found = store.watched([*due, nobody])
+    assert [lane.number for lane, _ in found] == [2, 1, 0, 7]
+    assert [held for _, held in found] == [None, record, None, None]
+    assert found[1][0] == store.lane("d-1", 0, 1)
+    assert store.watched([]) == []
+
+
+def test_looks_are_put_off_together(store: Store) -> None:
+    rolling(store, total=3, lanes=3)
+    store.postpone([(Due("d-1", 0, 0, NOW + 10), NOW + 40), (Due("d-1", 0, 2, NOW + 10), NOW + 50)])
+    assert [(due.lane, due.check_at) for due in store.due(NOW + 99)] == [(1, NOW + 10), (0, NOW + 40), (2, NOW + 50)]
+    store.postpone([])

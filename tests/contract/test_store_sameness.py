@@ -143,7 +143,8 @@ class Sameness(RuleBasedStateMachine):
     @rule(which=st.integers(0, 5), at=moments, check_at=moments)
     def postpone(self, which: int, at: float, check_at: float) -> None:
         if due := self.both(lambda store: store.due(at)):
-            self.both(lambda store: store.postpone(due[which % len(due)], check_at))
+            self.both(lambda store: store.watched(due))
+            self.both(lambda store: store.postpone([(due[which % len(due)], check_at)]))
 
     @rule(places=st.sets(st.integers(0, 3)))
     def told(self, places: set[int]) -> None:

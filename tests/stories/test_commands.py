@@ -154,7 +154,7 @@ def _running(site: Site, deployment_id: str, event: str) -> bool:
         (["status", "d-NOTTHERE1"], 2, "No deployment has the id"),
         (["create-application", "shop"], 2, "exists already"),
         (["create-application", "no spaces please"], 2, "1 to 100 characters"),
-        (["create-group", "nobody", "g", "--tag", "a=b"], 2, "No application is named nobody"),
+        (["create-group", "nobody", "g", "--tag", "a=b"], 2, "No application found for name: nobody"),
         (["register", "web-1"], 2, "registered already"),
         (["deploy", "examples/webapp", "--group", "shop/none"], 2, "no deployment group none"),
         (["logs", "d-NOTTHERE1", "web-1"], 2, "No deployment has the id"),
@@ -187,5 +187,6 @@ def test_every_command_has_json_and_help() -> None:
     for name in COMMANDS:
         command = cli.get_command(context, name)
         assert command is not None
-        assert command.help, name
-        assert any("--json" in parameter.opts for parameter in command.params), name
+        for each in command.commands.values() if isinstance(command, click.Group) else (command,):
+            assert each.help, name
+            assert any("--json" in parameter.opts for parameter in each.params), name

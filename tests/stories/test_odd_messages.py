@@ -98,7 +98,7 @@ def test_a_revision_that_no_host_can_fetch_fails_by_name(site: Site, tmp_path: P
     ended = site.ended(create_deployment(site.world, request), limit=20)
     assert ended.error_information is not None
     assert ended.error_information.code is DeploymentErrorCode.INVALID_REVISION
-    group = site.world.store.groups.get("app/web")
+    group = site.held_group("web")
     assert group is not None
     assert group.last_attempted_deployment is not None
     assert group.last_attempted_deployment.status == DeploymentStatus.FAILED

@@ -53,7 +53,7 @@ def statuses(site: Site, deployment: Deployment) -> list[TargetStatus]:
 def is_over(site: Site, deployment: Deployment, *, told: HappeningType = HappeningType.DEPLOYMENT_STOP) -> None:
     """Its group is free and remembers how it ended; it was told of once."""
     assert site.world.store.running(deployment.deployment_group_id) is None
-    group = site.world.store.groups.get(f"app/{deployment.deployment_group_name}")
+    group = site.held_group(deployment.deployment_group_name)
     assert group is not None
     if deployment.start_time is not None:
         assert group.last_attempted_deployment is not None

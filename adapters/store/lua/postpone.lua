@@ -1,7 +1,10 @@
--- Moves a lane's next look, if it is still due at the time the caller knows of.
-local due = due_key(input.id, input.phase, input.lane)
-local at = redis.call('ZSCORE', due, input.lane)
-if not at or tonumber(at) ~= tonumber(input.before) then return 0 end
-redis.call('ZADD', due, input.check_at, input.lane)
-refresh_due(input.id, input.phase, shard_of(input.lane))
+-- Moves the next look at each lane that is still due at the time the caller knows of.
+for _, look in ipairs(input.looks) do
+  local due = due_key(look.id, look.phase, look.lane)
+  local at = redis.call('ZSCORE', due, look.lane)
+  if at and tonumber(at) == tonumber(look.before) then
+    redis.call('ZADD', due, look.check_at, look.lane)
+    refresh_due(look.id, look.phase, shard_of(look.lane))
+  end
+end
 return 1

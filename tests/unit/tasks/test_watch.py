@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
-from domain.deployments import Lane
+from domain.deployments import Deployment, Lane
 from domain.errors import WorldError
+from domain.lifecycle import Event
 from domain.moves import Due
 from domain.reports import EventStatus
 from tasks.recording import nobody_listens, say_listening
@@ -15,6 +18,7 @@ from tasks.watch import look_at_lanes
 from tests.unit.tasks.engine import Engine
 from tests.unit.workflows.engine_values import NOW, a_deployment, taken
 from workers import watch
+from workflows import timeouts
 
 
 def a_lane(engine: Engine, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
@@ -26,26 +30,46 @@ def a_lane(engine: Engine, monkeypatch: pytest.MonkeyPatch, number: int) -> None
     monkeypatch.setattr(engine.store, "due", lambda *_, **__: next(held, []))
     monkeypatch.setattr(
         engine.store,
-        "lane",
-        lambda _, __, lane: Lane(number=lane, step=1, target_id=f"web-{lane}", attempt="t-1", taken_at=NOW - 60),
+        "watched",
+        lambda due: [
+            (
+                Lane(number=each.lane, step=1, target_id=f"web-{each.lane}", attempt="t-1", taken_at=NOW - 60),
+                taken(f"web-{each.lane}"),
+            )
+            for each in due
+        ],
     )
-    monkeypatch.setattr(engine.store, "target", lambda _, name: taken(name))
 
 
-def test_a_lane_that_meets_a_bug_keeps_no_other_waiting(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def postponed(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The lanes whose next look is put off, as they are."""
+    lanes: list[int] = []
+    monkeypatch.setattr(engine.store, "postpone", lambda looks: lanes.extend(due.lane for due, _ in looks))
+    return lanes
+
+
+@pytest.mark.parametrize("where", ["judged", "moved"])
+def test_a_lane_that_meets_a_bug_keeps_no_other_waiting(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
     a_lane(engine, monkeypatch, 2)
-    honest = engine.store.seen
+    honest = timeouts.judge
 
-    def odd(hosts: list[str]) -> object:
-        if hosts == ["web-0"]:
+    def odd_judge(deployment: Deployment, events: Sequence[Event], lane: Lane, *rest: Any, **more: Any) -> Any:
+        if lane.number == 0 and where == "judged":
             raise ValueError("a bug")
-        return honest(hosts)
+        return honest(deployment, events, lane, *rest, **more)
 
-    monkeypatch.setattr(engine.store, "seen", odd)
-    postponed: list[int] = []
-    monkeypatch.setattr(engine.store, "postpone", lambda due, _: postponed.append(due.lane))
+    def odd_queue(queue: str) -> int:
+        if queue == "host.web-0":
+            raise ValueError("a bug")
+        return 0
+
+    monkeypatch.setattr(timeouts, "judge", odd_judge)
+    monkeypatch.setattr(engine.sent, "waiting", odd_queue, raising=False)
+    put_off = postponed(engine, monkeypatch)
     assert look_at_lanes(engine.world(), listening_since=NOW - 60) == 2
-    assert postponed == [0, 1]
+    assert put_off == [0, 1]
     assert [args[2].number for args in engine.sent.named("run_host")] == [1]
 
 
@@ -53,11 +77,10 @@ def test_what_waits_in_a_hosts_queue_is_not_sent_again(engine: Engine, monkeypat
     a_lane(engine, monkeypatch, 2)
     backlog = {"host.web-0": 3, "host.web-1": 0}
     monkeypatch.setattr(engine.sent, "waiting", backlog.__getitem__, raising=False)
-    postponed: list[int] = []
-    monkeypatch.setattr(engine.store, "postpone", lambda due, _: postponed.append(due.lane))
+    put_off = postponed(engine, monkeypatch)
     look_at_lanes(engine.world(), listening_since=NOW - 60)
     assert [args[2].number for args in engine.sent.named("run_host")] == [1]
-    assert postponed == [0, 1]
+    assert put_off == [0, 1]
 
 
 def test_a_store_that_is_away_ends_the_round(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,3 +119,8 @@ def test_errors_in_cbor() -> None:
     assert cbor2.loads(reply.body) == {"__type": "com.amazonaws.codedeploy#InternalFailure", "message": "sorry"}
     assert reply.headers["smithy-protocol"] == "rpc-v2-cbor"
     assert reply.headers["Content-Type"] == "application/cbor"
+
+
+def test_half_a_character_in_a_message_does_not_stop_an_error() -> None:
+    for protocol in (JSON, CBOR):
+        assert b"half ?" in reply_refusing(protocol, Refusal("InternalFailure", "half \ud800"), "an-id").body
