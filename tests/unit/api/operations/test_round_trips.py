@@ -163,7 +163,8 @@ def test_configurations(drawn: Valid) -> None:
     api = Api()
     minimum = {"type": "FLEET_PERCENT", "value": abs(drawn.get("minimumHealthyHosts", {}).get("value", 0)) % 100}
     zonal = {
-        name: value if isinstance(value, dict) else abs(value) for name, value in drawn.get("zonalConfig", {}).items()
+        name: value if isinstance(value, dict) else abs(value) % 2**62
+        for name, value in drawn.get("zonalConfig", {}).items()
     }
     if "minimumHealthyHostsPerZone" in zonal:
         zonal["minimumHealthyHostsPerZone"] = {"type": "HOST_COUNT", "value": minimum["value"]}
