@@ -94,6 +94,8 @@ def location_from(given: Given | None) -> RevisionLocation | None:
     """`RevisionLocation`, None where none is given; a reserved bucket is what it stands for. Raises InvalidRevision."""
     if given is None:
         return None
+    if strange := [member for member in ("string", "appSpecContent") if given.get(member) is not None]:
+        raise InvalidRevision(f"{strange[0]} is for Lambda and ECS; servers install revisions from S3 or GitHub.")
     try:
         return meant(RevisionLocation.model_validate(given))
     except ValidationError as error:
@@ -139,9 +141,15 @@ def routing_info(config: RoutingConfig) -> Answer:
     }
 
 
-_DEFAULT_STYLE = DeploymentStyle(
-    deployment_type=DeploymentType.IN_PLACE, deployment_option=DeploymentOption.WITHOUT_TRAFFIC_CONTROL
-)
+_DEFAULT_STYLE = {
+    "deploymentType": DeploymentType.IN_PLACE.value,
+    "deploymentOption": DeploymentOption.WITHOUT_TRAFFIC_CONTROL.value,
+}
+
+
+def _style(style: DeploymentStyle | None) -> Answer:
+    """`DeploymentStyle`, with the defaults for what was not given."""
+    return {**_DEFAULT_STYLE, **(plain(style) or {})}
 
 
 def group_info(group: DeploymentGroup, application_name: str) -> Answer:
@@ -157,7 +165,7 @@ def group_info(group: DeploymentGroup, application_name: str) -> Answer:
         "triggerConfigurations": [plain(trigger) for trigger in group.trigger_configurations],
         "alarmConfiguration": plain(group.alarm_configuration),
         "autoRollbackConfiguration": plain(group.auto_rollback_configuration),
-        "deploymentStyle": plain(group.deployment_style or _DEFAULT_STYLE),
+        "deploymentStyle": _style(group.deployment_style),
         "outdatedInstancesStrategy": group.outdated_instances_strategy or OutdatedInstancesStrategy.UPDATE.value,
         "blueGreenDeploymentConfiguration": plain(group.blue_green_deployment_configuration),
         "loadBalancerInfo": plain(group.load_balancer_info),
@@ -213,7 +221,7 @@ def deployment_info(
         "ignoreApplicationStopFailures": deployment.ignore_application_stop_failures,
         "autoRollbackConfiguration": plain(deployment.auto_rollback_configuration),
         "updateOutdatedInstancesOnly": deployment.update_outdated_instances_only,
-        "deploymentStyle": plain(deployment.deployment_style or _DEFAULT_STYLE),
+        "deploymentStyle": _style(deployment.deployment_style),
         "instanceTerminationWaitTimeStarted": False,
         "loadBalancerInfo": plain(deployment.load_balancer_info),
         "fileExistsBehavior": deployment.file_exists_behavior.value,

@@ -34,6 +34,9 @@ def unseal(key: bytes, operation: str, given: Mapping[str, Any]) -> Any:
     except (binascii.Error, ValueError):
         raise InvalidNextToken from None
     tag, content = sealed[:_TAG_BYTES], sealed[_TAG_BYTES:]
+    # base64 has several spellings of the same bytes; only ours is a token.
+    if base64.urlsafe_b64encode(sealed).decode() != token:
+        raise InvalidNextToken
     if not hmac.compare_digest(tag, _tag(key, operation, given, content)):
         raise InvalidNextToken
     return json.loads(content)

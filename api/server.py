@@ -38,6 +38,7 @@ _UNAVAILABLE = Refusal(
     "ServiceUnavailableException", "The service cannot reach what it needs; try again in a moment.", 503
 )
 _TOO_SLOW = 408
+_LONGEST_NAME = 100
 _BUG = Refusal("InternalFailure", "The service failed; its log knows this request by its id.", 500)
 
 
@@ -195,9 +196,9 @@ class _Site(Generic[Caller]):
             operation=call.operation or None,
             access_key=call.access_key,
             caller=call.caller,
-            application=given.get("applicationName"),
-            group=given.get("deploymentGroupName") or given.get("currentDeploymentGroupName"),
-            deployment=given.get("deploymentId"),
+            application=_name(given.get("applicationName")),
+            group=_name(given.get("deploymentGroupName") or given.get("currentDeploymentGroupName")),
+            deployment=_name(given.get("deploymentId")),
             code=code,
             status=status,
             seconds=time.monotonic() - call.began,
@@ -207,6 +208,11 @@ class _Site(Generic[Caller]):
         except Exception:
             # The call has had its effect; an answer that says otherwise would be sent again.
             logger.exception("call %s ended with %s and could not be recorded", call.id, code)
+
+
+def _name(text: str | None) -> str | None:
+    """What may stand in a record: whatever is longer than any name is no name, and may be anything."""
+    return text if text is None or len(text) <= _LONGEST_NAME else f"{text[:_LONGEST_NAME]}…"
 
 
 def _refusal(error: Exception) -> Refusal:

@@ -56,8 +56,10 @@ def list_all(as_json: bool) -> None:
         answer([_shown(key) for key in found], "", as_json=True)
         return
     table = Table(box=None, header_style="dim")
-    for head in ("access key", "policy", "applications", "created", "revoked", "description"):
-        table.add_column(head)
+    # However narrow the terminal: what is cut off cannot be revoked.
+    table.add_column("access key", no_wrap=True, min_width=20)
+    for head in ("policy", "applications", "created", "revoked", "description"):
+        table.add_column(head, overflow="fold")
     for key in found:
         applications, created = ", ".join(key.applications), _clock(key.create_time)
         table.add_row(key.access_key_id, key.policy, applications, created, _clock(key.revoke_time), key.description)

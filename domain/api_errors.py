@@ -332,6 +332,12 @@ class GitHubAccountTokenDoesNotExist(CallerError):
     code = "GitHubAccountTokenDoesNotExistException"
 
 
+class GitHubAccountTokenNameRequired(CallerError):
+    """The name of a GitHub token is needed."""
+
+    code = "GitHubAccountTokenNameRequiredException"
+
+
 class OperationNotSupported(CallerError):
     """This is not supported here."""
 

@@ -61,6 +61,9 @@ class Directory(Protocol[E]):
     def named(self, name: str) -> E | None:
         """The document that has the name now, or None."""
 
+    def many_named(self, names: Sequence[str]) -> list[E | None]:
+        """Documents in the order of the names that they have now, None where there is none; in few round trips."""
+
     def add(self, document: E) -> bool:
         """Keep a new document; False if its name or its identity is taken."""
 
@@ -167,6 +170,9 @@ class Store(Protocol):
 
     def progress(self, deployment_id: str, phase: int) -> Progress | None:
         """The counters of a phase, None before it opened."""
+
+    def progress_of(self, phases: Sequence[tuple[str, int]]) -> list[Progress | None]:
+        """The counters of phases of many deployments, in their order; in one round trip."""
 
     def lane(self, deployment_id: str, phase: int, number: int) -> Lane:
         """A lane as it stands; one that was never touched is at step 0."""

@@ -116,9 +116,17 @@ class HostOrder(Value):
     final_event: Event = Event.VALIDATE_SERVICE
     """The last event of the host's chain: once it succeeded, the revision is the last successful one."""
 
+    briefed: bool = False
+    """It travels without what the agent keeps of it."""
+
+    @property
+    def whole(self) -> bool:
+        """The agent may begin the attempt with it: nothing is left out. A restart needs no source."""
+        return not self.briefed and (self.source is not None or self.restart)
+
     def brief(self) -> HostOrder:
         """What later messages carry of the order."""
-        return self.model_copy(update={"source": None, "environment": {}})
+        return self.model_copy(update={"source": None, "environment": {}, "briefed": True})
 
 
 class HostReport(Value):

@@ -14,6 +14,8 @@ from typing import Any
 
 from domain.access import AccessKey, Policy
 from domain.errors import AccessDenied, CallerError
+from workflows.admission import NAME
+from workflows.triggering import printable
 
 _READING = ("Get", "List", "BatchGet")
 _ON_APPLICATION = frozenset({"CreateDeployment", "RegisterApplicationRevision"})
@@ -38,6 +40,8 @@ def check_key(key: AccessKey) -> None:
         raise CallerError("A key with the policy deploy needs the applications that it may deploy to.")
     if key.policy is not Policy.DEPLOY and key.applications:
         raise CallerError(f"A key with the policy {key.policy} names no applications.")
+    if strange := [name for name in key.applications if not NAME.fullmatch(name)]:
+        raise CallerError(f"No application can be named {printable(strange[0], 100)!r}.")
     if len(key.description) > LONGEST_DESCRIPTION or re.search(r"[\x00-\x1f\x7f]", key.description):
         raise CallerError(f"A description is one line of at most {LONGEST_DESCRIPTION} characters.")
 
@@ -48,13 +52,18 @@ def names_deployment(operation: str) -> bool:
 
 
 def authorize(key: AccessKey, operation: str, given: Mapping[str, Any], *, application: str | None) -> None:
-    """Raises AccessDenied unless the key's policy allows the call. `application` is that of the deployment the call
-    acts on, None if there is none."""
+    """Raises AccessDenied unless the key's policy allows the call. `application` is the name that the application of
+    the deployment has today, None if there is no such deployment.
+
+    A key names applications as an AWS policy does: by name, not by what had the name when the key was made. So a key
+    loses an application that is renamed, and has whatever gets the name after it.
+    """
     if key.policy is Policy.ADMINISTRATOR or operation.startswith(_READING):
         return
     if key.policy is Policy.DEPLOY and operation in _ON_APPLICATION | _ON_DEPLOYMENT:
         named = application if operation in _ON_DEPLOYMENT else given.get("applicationName")
-        if named in key.applications:
+        # What is not there needs no guard; the operation says so in its own words.
+        if named in key.applications or (operation in _ON_DEPLOYMENT and named is None):
             return
         raise AccessDenied(
             f"The access key {key.access_key_id} is not authorized to perform codedeploy:{operation} on the "

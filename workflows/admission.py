@@ -67,6 +67,8 @@ COMMIT = re.compile(r"[0-9a-fA-F]{40}")
 LONGEST_DESCRIPTION = 256
 LONGEST_FOLDER = 1024
 _URL = re.compile(r"(?!.*#)[!-~]{1,2048}")
+LONGEST_S3 = 1024
+"""What S3 itself allows of a key and of a version."""
 
 
 def admit(
@@ -208,6 +210,8 @@ def check_revision(revision: RevisionLocation) -> None:
     s3, github = revision.s3_location, revision.github_location
     if s3 and not (s3.bucket and s3.key):
         raise InvalidRevision("A revision in S3 needs a bucket and a key.")
+    if s3 and max(map(len, (s3.bucket, s3.key, s3.version or "", s3.e_tag or ""))) > LONGEST_S3:
+        raise InvalidRevision(f"Bucket, key, version and eTag have at most {LONGEST_S3} characters each.")
     if github and not (REPOSITORY.fullmatch(github.repository) and COMMIT.fullmatch(github.commit_id)):
         raise InvalidRevision("A revision on GitHub needs a repository as owner/name and a commit id of 40 hex digits.")
     if revision.http_location:

@@ -118,6 +118,8 @@ def _check_blue_green(group: DeploymentGroup) -> None:
         raise InvalidBlueGreenDeploymentConfiguration("A blue/green group needs blueGreenDeploymentConfiguration.")
     if style.deployment_option is not DeploymentOption.WITH_TRAFFIC_CONTROL:
         raise InvalidBlueGreenDeploymentConfiguration("A blue/green group needs traffic control.")
+    if group.on_premises_instance_tag_filters or group.on_premises_tag_set:
+        raise InvalidBlueGreenDeploymentConfiguration("On-premises instances cannot be deployed to blue/green.")
     provisioning = config.green_fleet_provisioning_option
     copies = provisioning and provisioning.action is GreenFleetProvisioningAction.COPY_AUTO_SCALING_GROUP
     if copies and len(group.auto_scaling_groups) != 1:

@@ -52,12 +52,12 @@ class Attempts:
         """The attempt of the order; a full order is kept, a brief one must be known already (None if it is not)."""
         with self._lock:
             attempt = self._known.get(order.attempt) or self._load(self._path(order.attempt))
-            if attempt is None and order.source is None:
+            if attempt is None and not order.whole:
                 return None
             if attempt is None:
                 self._folder.mkdir(parents=True, exist_ok=True)
                 attempt = Attempt(order=order, path=self._path(order.attempt))
-            if order.source is not None:
+            if order.whole:
                 attempt.order = order
                 self._append(attempt, {"order": order.model_dump(mode="json", exclude_defaults=True)})
             self._known[order.attempt] = attempt

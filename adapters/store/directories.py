@@ -15,6 +15,8 @@ from domain.values import Entry
 
 E = TypeVar("E", bound=Entry)
 
+_PAGE = 100
+
 
 class RedisDirectory(NameIndex, Generic[E]):
     """Documents of one kind."""
@@ -36,7 +38,14 @@ class RedisDirectory(NameIndex, Generic[E]):
 
     def named(self, name: str) -> E | None:
         """The document that has the name now, or None."""
-        return self._parse(self._connection.run("named", {"kind": self._kind, "name": name}))
+        return self.many_named([name])[0]
+
+    def many_named(self, names: Sequence[str]) -> list[E | None]:
+        """Documents in the order of the names, None where there is none."""
+        # A page a script, so that none holds up the server for long.
+        pages = [names[at : at + _PAGE] for at in range(0, len(names), _PAGE)]
+        found = [self._connection.run("named", {"kind": self._kind, "names": list(page)}) for page in pages]
+        return [self._parse(text) for page in found for text in page]
 
     def add(self, document: E) -> bool:
         """Keep a new document; False if its name is taken."""

@@ -36,6 +36,11 @@ class MemoryDirectory(Generic[E]):
         with self._lock:
             return self._documents.get(self._identities.get(name, ""))
 
+    def many_named(self, names: Sequence[str]) -> list[E | None]:
+        """Documents in the order of the names, None where there is none."""
+        with self._lock:
+            return [self.named(name) for name in names]
+
     def add(self, document: E) -> bool:
         """Keep a new document; False if its name is taken."""
         with self._lock:

@@ -56,7 +56,11 @@ def batch_get_applications(site: Site, given: Given) -> Answer:
         raise BatchLimitExceeded(f"At most {MOST_AT_ONCE} applications may be asked for at once.")
     for name in names:
         check_application_name(name)
-    return {"applicationsInfo": [application_info(finding.application(site, name)) for name in names]}
+    found = site.store.applications.many_named(names)
+    missing = [name for name, application in zip(names, found, strict=True) if application is None]
+    if missing:
+        raise ApplicationDoesNotExist(f"No application found for name: {', '.join(missing)}")
+    return {"applicationsInfo": [application_info(application) for application in found if application is not None]}
 
 
 def list_applications(site: Site, given: Given) -> Answer:

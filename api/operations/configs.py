@@ -14,9 +14,10 @@ from domain.api_errors import (
     InvalidComputePlatform,
     InvalidOperation,
     InvalidTrafficRoutingConfiguration,
+    InvalidZonalDeploymentConfiguration,
 )
 from domain.configs import PREDEFINED, ROUTING, DeploymentConfig
-from domain.errors import DeploymentConfigAlreadyExists, InvalidMinimumHealthyHostValue
+from domain.errors import CallerError, DeploymentConfigAlreadyExists, InvalidMinimumHealthyHostValue
 from workflows.resources import check_config
 
 BUILT_IN = sorted((*PREDEFINED, *ROUTING))
@@ -33,8 +34,8 @@ def create_deployment_config(site: Site, given: Given) -> Answer:
         {
             "deploymentConfigName": name,
             "deploymentConfigId": site.new_uuid(),
-            "minimumHealthyHosts": _minimum(given.get("minimumHealthyHosts")),
-            "zonalConfig": given.get("zonalConfig"),
+            "minimumHealthyHosts": _minimum(given.get("minimumHealthyHosts"), InvalidMinimumHealthyHostValue),
+            "zonalConfig": _zones(given.get("zonalConfig")),
             "createTime": site.now(),
         }
     )
@@ -48,9 +49,15 @@ def create_deployment_config(site: Site, given: Given) -> Answer:
     return {"deploymentConfigId": made.deployment_config_id}
 
 
-def _minimum(given: Any) -> Any:
+def _minimum(given: Any, invalid: type[CallerError]) -> Any:
     if not given or given.get("type") is None or given.get("value") is None:
-        raise InvalidMinimumHealthyHostValue
+        raise invalid("The minimum healthy hosts need a type (HOST_COUNT or FLEET_PERCENT) and a value.")
+    return given
+
+
+def _zones(given: Any) -> Any:
+    if given and "minimumHealthyHostsPerZone" in given:
+        _minimum(given["minimumHealthyHostsPerZone"], InvalidZonalDeploymentConfiguration)
     return given
 
 
@@ -89,15 +96,11 @@ def delete_deployment_config(site: Site, given: Given) -> None:
 
 
 def _user_of(site: Site, name: str) -> str | None:
-    after = ""
-    while applications := site.store.applications.names(after=after, limit=finding.MANY):
-        for application in applications:
-            found = site.store.applications.named(application)
-            for group in finding.groups(site, found) if found else ():
-                if group.deployment_config_name == name:
-                    return f"the deployment group {application}/{group.deployment_group_name}"
-        after = applications[-1]
-    for deployment in site.store.deployments(site.store.active(limit=site.quotas.running_deployments)):
-        if deployment is not None and deployment.deployment_config_name == name:
+    for application in finding.applications(site):
+        for group in finding.groups(site, application):
+            if group.deployment_config_name == name:
+                return f"the deployment group {application.application_name}/{group.deployment_group_name}"
+    for deployment in finding.active(site):
+        if deployment.deployment_config_name == name:
             return f"the deployment {deployment.deployment_id}"
     return None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
 
 from pydantic import ValidationError
 
@@ -32,7 +33,7 @@ from workflows.group_checks import check_alarms, check_processes
 
 MOST_AT_ONCE = 100
 LOOKED_AT = 1000
-"""Deployments that one call of ListDeployments reads at most to find those of a status."""
+"""Deployments that one call of ListDeployments reads, about, at most to find those of a status."""
 DEPLOYMENT_ID = re.compile(r"d-[A-Z0-9]{9}")
 RUNNING = frozenset(status.value for status in DeploymentStatus if not status.final)
 
@@ -48,6 +49,8 @@ def check_id(deployment_id: str | None) -> str:
 
 def create_deployment(site: Site, given: Given) -> Answer:
     """Admit a deployment; its id. What is wrong with its targets shows later, in its errorInformation."""
+    if not given.get("deploymentGroupName"):
+        raise DeploymentGroupNameRequired
     members = {name: value for name, value in given.items() if value is not None}
     revision = location_from(given.get("revision"))
     try:
@@ -58,6 +61,7 @@ def create_deployment(site: Site, given: Given) -> Answer:
     check_alarms(request.override_alarm_configuration, site.quotas)
     check_processes(request.ec2_deployment_options)
     if site.store.active_count() >= site.quotas.running_deployments:
+        finding.group(site, finding.application(site, given["applicationName"]), given["deploymentGroupName"])
         raise DeploymentLimitExceeded(
             f"At most {site.quotas.running_deployments} deployments may be under way; wait until some end."
         )
@@ -66,8 +70,11 @@ def create_deployment(site: Site, given: Given) -> Answer:
 
 def get_deployment(site: Site, given: Given) -> Answer:
     """One deployment as it stands."""
-    found = finding.deployment(site, check_id(given.get("deploymentId")))
-    return {"deploymentInfo": _infos(site, [found])[0]}
+    deployment_id = check_id(given.get("deploymentId"))
+    infos = _infos(site, [deployment_id])
+    if not infos:
+        raise finding.no_deployment(deployment_id)
+    return {"deploymentInfo": infos[0]}
 
 
 def batch_get_deployments(site: Site, given: Given) -> Answer:
@@ -77,22 +84,23 @@ def batch_get_deployments(site: Site, given: Given) -> Answer:
         raise DeploymentIdRequired
     if len(ids) > MOST_AT_ONCE:
         raise BatchLimitExceeded(f"At most {MOST_AT_ONCE} deployments may be asked for at once.")
-    found = site.store.deployments([check_id(each) for each in ids])
-    return {"deploymentsInfo": _infos(site, [deployment for deployment in found if deployment is not None])}
+    return {"deploymentsInfo": _infos(site, [check_id(each) for each in ids])}
 
 
-def _infos(site: Site, deployments: Sequence[Deployment]) -> list[Answer]:
+def _infos(site: Site, ids: Sequence[str]) -> list[Answer]:
     """What is told of deployments, under today's names; those of deleted applications are gone with them."""
+    deployments = [each for each in site.store.deployments(ids) if each is not None]
     applications = site.store.applications.many([each.application_id for each in deployments])
     groups = site.store.groups.many([each.deployment_group_id for each in deployments])
+    counted = site.store.progress_of([(each.deployment_id, each.phase) for each in deployments])
     return [
         deployment_info(
             each,
-            site.store.progress(each.deployment_id, each.phase),
+            progress,
             application_name=application.application_name,
             group_name=group.deployment_group_name if group else each.deployment_group_name,
         )
-        for each, application, group in zip(deployments, applications, groups, strict=True)
+        for each, application, group, progress in zip(deployments, applications, groups, counted, strict=True)
         if application is not None
     ]
 
@@ -105,19 +113,83 @@ def list_deployments(site: Site, given: Given) -> Answer:
     cursor = unseal(site.token_key, "ListDeployments", given)
     if given.get("externalId"):
         return {"deployments": []}
-    wanted = _wanted(site, statuses)
+    asked = _Asked(group_id, since, until, statuses, (cursor[0], cursor[1]) if cursor else None)
+    few = bool(statuses) and statuses <= RUNNING and site.store.active_count() <= LOOKED_AT
+    found, after = _under_way_among(site, asked) if few else _recent(site, asked)
+    token = seal(site.token_key, "ListDeployments", given, after) if after else None
+    return {"deployments": found, "nextToken": token}
+
+
+Place = tuple[float, str]
+"""A deployment in the order of the list: when it was created, and its id."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Which deployments a call lists."""
+
+    group_id: str | None
+    since: float | None
+    until: float | None
+    statuses: Collection[str]
+    after: Place | None
+
+    def fits(self, deployment: Deployment) -> bool:
+        at = deployment.create_time
+        return (
+            (self.group_id is None or deployment.deployment_group_id == self.group_id)
+            and (self.since is None or at >= self.since)
+            and (self.until is None or at <= self.until)
+            and (self.after is None or (at, deployment.deployment_id) < self.after)
+            and (not self.statuses or deployment.status.value in self.statuses)
+        )
+
+
+def _under_way_among(site: Site, asked: _Asked) -> tuple[list[str], Place | None]:
+    """A page of deployments that have not ended, read from their own index: those that ended are many more."""
+    fits = sorted(
+        (
+            (each.create_time, each.deployment_id)
+            for each in _known(site, list(finding.active(site)))
+            if asked.fits(each)
+        ),
+        reverse=True,
+    )
+    page = fits[:PAGE]
+    return [deployment_id for _, deployment_id in page], page[-1] if len(fits) > PAGE else None
+
+
+def _recent(site: Site, asked: _Asked) -> tuple[list[str], Place | None]:
+    """A page from the index by time: as many as fit of those that one call looks at."""
     page: list[str] = []
-    after = (cursor[0], cursor[1]) if cursor else None
-    for _ in range(LOOKED_AT // PAGE):
-        found = site.store.recent(group_id=group_id, since=since, until=until, after=after, limit=PAGE - len(page) + 1)
-        room = PAGE - len(page)
-        page += wanted([deployment_id for _, deployment_id in found[:room]])
-        if len(found) <= room:
-            return {"deployments": page}
-        after = found[room - 1]
-        if len(page) >= PAGE:
-            break
-    return {"deployments": page, "nextToken": seal(site.token_key, "ListDeployments", given, after)}
+    after, looked_at = asked.after, 0
+    while looked_at < LOOKED_AT:
+        found = site.store.recent(
+            group_id=asked.group_id, since=asked.since, until=asked.until, after=after, limit=PAGE + 1
+        )
+        # One more than is looked at: it tells whether there is a next page.
+        wanted = _fitting(site, asked, [deployment_id for _, deployment_id in found[:PAGE]])
+        for place in found[:PAGE]:
+            after = place
+            page += [place[1]] if place[1] in wanted else []
+            if len(page) == PAGE:
+                return page, after if place != found[-1] else None
+        if len(found) <= PAGE:
+            return page, None
+        looked_at += PAGE
+    return page, after
+
+
+def _fitting(site: Site, asked: _Asked, ids: Sequence[str]) -> frozenset[str]:
+    found = [each for each in site.store.deployments(ids) if each is not None]
+    return frozenset(each.deployment_id for each in _known(site, found) if asked.fits(each))
+
+
+def _known(site: Site, deployments: Sequence[Deployment]) -> list[Deployment]:
+    """Those whose applications there are."""
+    ids = list({each.application_id for each in deployments})
+    there = {each.application_id for each in site.store.applications.many(ids) if each is not None}
+    return [each for each in deployments if each.application_id in there]
 
 
 def _group_asked_for(site: Site, given: Given) -> str | None:
@@ -136,21 +208,6 @@ def _time_range(given: Given) -> tuple[float | None, float | None]:
     if since is not None and until is not None and since > until:
         raise InvalidTimeRange
     return since, until
-
-
-def _wanted(site: Site, statuses: Collection[str]) -> Callable[[Sequence[str]], list[str]]:
-    """Keeps the deployments of these statuses (any, if none are named) whose applications there are."""
-
-    def keep(ids: Sequence[str]) -> list[str]:
-        found = [each for each in site.store.deployments(ids) if each is not None]
-        known = site.store.applications.many([each.application_id for each in found])
-        return [
-            each.deployment_id
-            for each, application in zip(found, known, strict=True)
-            if application is not None and (not statuses or each.status.value in statuses)
-        ]
-
-    return keep
 
 
 def stop_deployment(site: Site, given: Given) -> Answer:
@@ -189,5 +246,5 @@ def _under_way(site: Site, given: Given) -> Deployment:
     return found
 
 
-def _refuse_in_place(found: Deployment) -> Any:
+def _refuse_in_place(found: Deployment) -> NoReturn:
     raise UnsupportedActionForDeploymentType(f"The deployment {found.deployment_id} is in place; nothing in it waits.")

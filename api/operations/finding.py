@@ -48,22 +48,35 @@ def deployment(site: Site, deployment_id: str) -> Deployment:
     """Raises DeploymentDoesNotExist, also for one whose application was deleted: its deployments went with it."""
     found = site.store.deployment(deployment_id)
     if found is None or site.store.applications.get(found.application_id) is None:
-        raise DeploymentDoesNotExist(f"The deployment {deployment_id} could not be found")
+        raise no_deployment(deployment_id)
     return found
 
 
-def group_names(site: Site, of: Application) -> Iterator[str]:
-    """The names of an application's groups, in order."""
-    prefix = group_name(of.application_id, "")
-    after = ""
-    while names := site.store.groups.names(prefix=prefix, after=after, limit=MANY):
-        yield from (name.removeprefix(prefix) for name in names)
-        after = names[-1]
+def no_deployment(deployment_id: str) -> DeploymentDoesNotExist:
+    """The refusal of an id that no deployment has."""
+    return DeploymentDoesNotExist(f"The deployment {deployment_id} could not be found")
 
 
 def groups(site: Site, of: Application) -> Iterator[DeploymentGroup]:
-    """An application's groups, in name order."""
-    for name in group_names(site, of):
-        found = site.store.groups.named(group_name(of.application_id, name))
-        if found is not None:
-            yield found
+    """An application's groups, in name order, many to a round trip."""
+    prefix = group_name(of.application_id, "")
+    after = ""
+    while names := site.store.groups.names(prefix=prefix, after=after, limit=MANY):
+        yield from (found for found in site.store.groups.many_named(names) if found is not None)
+        after = names[-1]
+
+
+def applications(site: Site) -> Iterator[Application]:
+    """All applications, in name order, many to a round trip."""
+    after = ""
+    while names := site.store.applications.names(after=after, limit=MANY):
+        yield from (found for found in site.store.applications.many_named(names) if found is not None)
+        after = names[-1]
+
+
+def active(site: Site) -> Iterator[Deployment]:
+    """The deployments that have not ended, in id order."""
+    after = ""
+    while ids := site.store.active(after=after, limit=MANY):
+        yield from (found for found in site.store.deployments(ids) if found is not None)
+        after = ids[-1]

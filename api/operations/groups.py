@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -21,6 +22,7 @@ from domain.api_errors import (
 from domain.applications import Application
 from domain.configs import ONE_AT_A_TIME, ROUTING
 from domain.errors import (
+    CallerError,
     DeploymentGroupAlreadyExists,
     DeploymentGroupDoesNotExist,
     DeploymentGroupNameRequired,
@@ -75,7 +77,7 @@ def add_group(site: Site, given: Given, ours: dict[str, Any]) -> DeploymentGroup
     )
     check_group(made, site.quotas)
     of = finding.application(site, given["applicationName"])
-    _check_named(site, made)
+    _check_named(site, made.deployment_config_name, made.auto_scaling_groups)
     made = made.model_copy(update={"application_id": of.application_id})
     name = made.deployment_group_name
     if site.store.groups.named(made.entry_name) is not None:
@@ -90,10 +92,10 @@ def add_group(site: Site, given: Given, ours: dict[str, Any]) -> DeploymentGroup
 
 def update_deployment_group(site: Site, given: Given) -> Answer:
     """Replace what is given, keep what is not; an empty list clears. Deployments that run keep what they began with."""
+    changes = _changes(given)
     of = finding.application(site, given["applicationName"])
     name = given["currentDeploymentGroupName"]
     found = finding.group(site, of, name)
-    changes = _changes(given)
     if given.get("newDeploymentGroupName"):
         changes["deploymentGroupName"] = given["newDeploymentGroupName"]
 
@@ -102,7 +104,9 @@ def update_deployment_group(site: Site, given: Given) -> Answer:
         check_group(edited, site.quotas)
         return edited
 
-    _check_named(site, edit(found))
+    edit(found)
+    # What the group has already was checked when it was given; if it is gone since, other members may still change.
+    _check_named(site, changes.get("deploymentConfigName"), changes.get("autoScalingGroups", ()))
     try:
         changed = site.store.groups.change(found.deployment_group_id, edit)
     except NameTaken:
@@ -116,19 +120,19 @@ def _changes(given: Given) -> dict[str, Any]:
     """The group's members that were given, as it keeps them. Either form of a selection drops the other."""
     _check_platform(given)
     changes = {member: given[member] for member in _AS_GIVEN if given.get(member) is not None}
-    ec2 = given.get("ec2TagFilters"), given.get("ec2TagSet")
-    on_premises = given.get("onPremisesInstanceTagFilters"), given.get("onPremisesTagSet")
-    if all(ec2):
-        raise InvalidEC2TagCombination
-    if all(on_premises):
-        raise InvalidOnPremisesTagCombination
-    if any(form is not None for form in ec2):
-        changes["ec2TagFilters"] = filters_from(ec2[0])
-        changes["ec2TagSet"] = tag_set_from(ec2[1], "ec2TagSetList")
-    if any(form is not None for form in on_premises):
-        changes["onPremisesInstanceTagFilters"] = filters_from(on_premises[0])
-        changes["onPremisesTagSet"] = tag_set_from(on_premises[1], "onPremisesTagSetList")
+    changes |= _selection(given, "ec2TagFilters", "ec2TagSet", InvalidEC2TagCombination)
+    changes |= _selection(given, "onPremisesInstanceTagFilters", "onPremisesTagSet", InvalidOnPremisesTagCombination)
     return changes
+
+
+def _selection(given: Given, plain: str, grouped: str, both: type[CallerError]) -> dict[str, Any]:
+    """Targets in either form, where one was given; an empty form chooses nothing, and may come beside the other."""
+    if given.get(plain) is None and given.get(grouped) is None:
+        return {}
+    chosen = {plain: filters_from(given.get(plain)), grouped: tag_set_from(given.get(grouped), f"{grouped}List")}
+    if all(chosen.values()):
+        raise both
+    return chosen
 
 
 def _check_platform(given: Given) -> None:
@@ -146,12 +150,13 @@ def _made(members: dict[str, Any]) -> DeploymentGroup:
         raise InvalidInput(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None
 
 
-def _check_named(site: Site, group: DeploymentGroup) -> None:
-    """Whether what the group names is there."""
-    if group.deployment_config_name in ROUTING:
-        raise InvalidInput(f"{group.deployment_config_name} is not a configuration for servers.")
-    finding.config(site, group.deployment_config_name)
-    missing = site.missing_auto_scaling_groups(group.auto_scaling_groups) if group.auto_scaling_groups else ()
+def _check_named(site: Site, config: str | None, auto_scaling_groups: Sequence[str]) -> None:
+    """Whether what a group is to name is there."""
+    if config in ROUTING:
+        raise InvalidInput(f"{config} is not a configuration for servers.")
+    if config is not None:
+        finding.config(site, config)
+    missing = site.missing_auto_scaling_groups(auto_scaling_groups) if auto_scaling_groups else ()
     if missing:
         raise InvalidAutoScalingGroup(f"There is no Auto Scaling group {', '.join(missing)}.")
 
@@ -175,10 +180,10 @@ def batch_get_deployment_groups(site: Site, given: Given) -> Answer:
     if len(names) > MOST_AT_ONCE:
         raise BatchLimitExceeded(f"At most {MOST_AT_ONCE} deployment groups may be asked for at once.")
     of = finding.application(site, given["applicationName"])
-    found = {name: site.store.groups.named(group_name(of.application_id, name)) for name in names}
-    missing = [name for name, group in found.items() if group is None]
+    found = site.store.groups.many_named([group_name(of.application_id, name) for name in names])
+    missing = [name for name, group in zip(names, found, strict=True) if group is None]
     return {
-        "deploymentGroupsInfo": [group_info(group, of.application_name) for group in found.values() if group],
+        "deploymentGroupsInfo": [group_info(group, of.application_name) for group in found if group],
         "errorMessage": f"No Deployment Group found for name: {', '.join(missing)}" if missing else None,
     }
 

@@ -42,9 +42,15 @@ def register_on_premises_instance(site: Site, given: Given) -> None:
     present = site.store.instances.get(name)
     if present is not None and present.deregister_time is None:
         raise already_registered(name)
-    _claim_arn(site, name, user, IamUserArnAlreadyRegistered)
-    _claim_arn(site, name, session, IamSessionArnAlreadyRegistered)
+    arn: str = user or session or ""
+    taken = IamUserArnAlreadyRegistered if user else IamSessionArnAlreadyRegistered
+    _claim_arn(site, name, arn, taken)
     register(site, name, {}, iam_user_arn=user, iam_session_arn=session)
+    try:
+        _confirm_arn(site, name, arn, taken)
+    except CallerError:
+        _take_back(site, name, present, arn)
+        raise
 
 
 def register(
@@ -81,10 +87,8 @@ def already_registered(name: str) -> InstanceNameAlreadyRegistered:
     return InstanceNameAlreadyRegistered(f"An on-premises instance {name} is registered already.")
 
 
-def _claim_arn(site: Site, name: str, arn: str | None, taken: type[CallerError]) -> None:
+def _claim_arn(site: Site, name: str, arn: str, taken: type[CallerError]) -> None:
     """Note who was registered with an ARN last. What is noted counts only while that instance is registered with it."""
-    if arn is None:
-        return
 
     def claim(holder: ArnHolder) -> ArnHolder:
         other = site.store.instances.get(holder.instance_name)
@@ -96,9 +100,34 @@ def _claim_arn(site: Site, name: str, arn: str | None, taken: type[CallerError])
         site.store.iam_arns.change(arn, claim)
 
 
+def _confirm_arn(site: Site, name: str, arn: str, taken: type[CallerError]) -> None:
+    """Of several that claimed an ARN before any was registered, the last may stay. Writing the note anew makes a claim
+    that was judged on the old one be judged again, and that one finds the instance registered."""
+
+    def confirm(holder: ArnHolder) -> ArnHolder:
+        if holder.instance_name != name:
+            raise taken(f"The instance {holder.instance_name} is being registered with {arn} at this moment.")
+        return holder
+
+    site.store.iam_arns.change(arn, confirm)
+
+
+def _take_back(site: Site, name: str, before: Instance | None, arn: str) -> None:
+    """Undo a registration: the record is again what it was, or that of one which left at once."""
+    now = site.now()
+
+    def undo(present: Instance) -> Instance:
+        if arn not in {present.iam_user_arn, present.iam_session_arn}:
+            return present
+        return before or present.model_copy(update={"deregister_time": now})
+
+    site.store.instances.change(name, undo)
+
+
 def deregister_on_premises_instance(site: Site, given: Given) -> None:
     """Take a host out of all later deployments. Unknown names are no error; the record stays, to be looked at."""
     now = site.now()
+    check_instance(given["instanceName"], {})
     site.store.instances.change(
         given["instanceName"],
         lambda present: present.model_copy(update={"deregister_time": present.deregister_time or now}),
@@ -107,6 +136,7 @@ def deregister_on_premises_instance(site: Site, given: Given) -> None:
 
 def get_on_premises_instance(site: Site, given: Given) -> Answer:
     """One instance, registered or deregistered."""
+    check_instance(given["instanceName"], {})
     found = site.store.instances.get(given["instanceName"])
     if found is None:
         raise _not_registered([given["instanceName"]])

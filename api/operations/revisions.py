@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from api.forms import Answer, Given, location_from, location_of, revision_info
@@ -30,7 +30,7 @@ SORTED_BY: dict[str, Callable[[Revision], float]] = {
 
 
 def register_application_revision(site: Site, given: Given) -> None:
-    """Register a revision, or give a registered one another description."""
+    """Register a revision, or give a registered one another description; without one it keeps what it has."""
     location = _location(given.get("revision"))
     description = given.get("description")
     if description and len(description) > LONGEST_DESCRIPTION:
@@ -38,7 +38,7 @@ def register_application_revision(site: Site, given: Given) -> None:
     of = finding.application(site, given["applicationName"])
     name = revision_name(of.application_id, location)
     fresh = Revision(location=location, description=description, register_time=site.now())
-    if not site.store.revisions.add(name, fresh):
+    if not site.store.revisions.add(name, fresh) and description is not None:
         site.store.revisions.change(name, lambda known: known.model_copy(update={"description": description}))
 
 
@@ -89,7 +89,7 @@ def list_application_revisions(site: Site, given: Given) -> Answer:
         raise InvalidBucketNameFilter
     if prefix and not bucket:
         raise BucketNameFilterRequired
-    start = unseal(site.token_key, "ListApplicationRevisions", given) or 0
+    after = unseal(site.token_key, "ListApplicationRevisions", given)
     of = finding.application(site, given["applicationName"])
     targets = _targeting(site, of)
     wanted = {"include": True, "exclude": False}.get(given.get("deployed") or "ignore")
@@ -99,14 +99,26 @@ def list_application_revisions(site: Site, given: Given) -> Answer:
         if _lies_in(revision.location, bucket, prefix or "")
         and (wanted is None or (revision.location.identity in targets) is wanted)
     ]
-    # Without a key to sort by, the order is that of registration: AWS promises none.
-    fits.sort(key=SORTED_BY[given.get("sortBy") or "registerTime"], reverse=given.get("sortOrder") == "descending")
-    page = fits[start : start + PAGE]
-    more = start + PAGE if len(fits) > start + PAGE else None
+    page, more = _page(fits, given, after)
     return {
         "revisions": [location_of(revision.location) for revision in page],
         "nextToken": more and seal(site.token_key, "ListApplicationRevisions", given, more),
     }
+
+
+def _page(found: Sequence[Revision], given: Given, after: Any) -> tuple[Sequence[Revision], Any]:
+    """The page after a place in the order asked for, and the place to go on from: what comes or goes meanwhile moves
+    no other revision to another page."""
+    # Without a key to sort by, the order is that of registration: AWS promises none.
+    key = SORTED_BY[given.get("sortBy") or "registerTime"]
+    falling = given.get("sortOrder") == "descending"
+
+    def place(revision: Revision) -> list[Any]:
+        return [key(revision), revision.location.identity]
+
+    ordered = sorted(found, key=place, reverse=falling)
+    rest = [each for each in ordered if after is None or (place(each) < after if falling else place(each) > after)]
+    return rest[:PAGE], place(rest[PAGE - 1]) if len(rest) > PAGE else None
 
 
 def _location(given: Any) -> RevisionLocation:

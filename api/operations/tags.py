@@ -9,8 +9,10 @@ from api.forms import Answer, Given, some, tags_from, tags_of
 from api.operations import finding
 from api.paging import PAGE, seal, unseal
 from api.site import Site
-from domain.api_errors import ArnNotSupported, InvalidArn, ResourceArnRequired, TagRequired
+from api.wire.errors import invalid
+from domain.api_errors import ArnNotSupported, InvalidArn, InvalidNextToken, ResourceArnRequired, TagRequired
 from domain.applications import Application
+from domain.errors import ApplicationDoesNotExist, DeploymentGroupDoesNotExist
 from domain.groups import DeploymentGroup
 
 ARN = re.compile(r"arn:aws(?:-cn|-us-gov)?:codedeploy:[a-z0-9-]+:(\d{12}):([a-z]+)[:/](.+)", re.ASCII | re.DOTALL)
@@ -19,11 +21,18 @@ Tags = Mapping[str, str]
 
 def list_tags_for_resource(site: Site, given: Given) -> Answer:
     """The tags of an application or a deployment group, by key."""
-    start = unseal(site.token_key, "ListTagsForResource", given) or 0
-    found = tags_of(_resource(site, given.get("ResourceArn")).tags)
-    more = start + PAGE if len(found) > start + PAGE else None
-    token = more and seal(site.token_key, "ListTagsForResource", given, more)
-    return {"Tags": found[start : start + PAGE], "NextToken": token}
+    # Neither for a token nor for a resource that is not there has the operation a word of its own.
+    try:
+        after = unseal(site.token_key, "ListTagsForResource", given) or ""
+    except InvalidNextToken as error:
+        raise invalid(error.message) from None
+    try:
+        resource = _resource(site, given.get("ResourceArn"))
+    except (ApplicationDoesNotExist, DeploymentGroupDoesNotExist) as error:
+        raise InvalidArn(f"The ARN names nothing that there is: {error.message}") from None
+    found = [tag for tag in tags_of(resource.tags) if tag["Key"] > after]
+    token = seal(site.token_key, "ListTagsForResource", given, found[PAGE - 1]["Key"]) if len(found) > PAGE else None
+    return {"Tags": found[:PAGE], "NextToken": token}
 
 
 def tag_resource(site: Site, given: Given) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 
 from api.forms import Answer, Given, instance_summary, target_info
 from api.operations import finding
@@ -30,6 +31,8 @@ LOOKED_AT = 2000
 """Targets that one call reads at most to find those of a status."""
 STATUSES = frozenset(status.value for status in TargetStatus)
 LABELS = frozenset({"Blue", "Green"})
+SUFFIX = re.compile(r"_[A-Za-z0-9]{10}\Z")
+"""What the registration of an on-premises instance adds to its name in its ARN."""
 
 
 def list_deployment_targets(site: Site, given: Given) -> Answer:
@@ -64,14 +67,21 @@ def _page(
         raise InvalidDeploymentInstanceType
     ids: list[str] = []
     at = start
-    while at < deployment.total and len(ids) < PAGE and at - start < LOOKED_AT:
-        records = site.store.targets(deployment_id, first=at, count=PAGE - len(ids))
-        if not records:
+    for record in _records(site, deployment, first=start):
+        at = record.index + 1
+        if not statuses or reporting.target_view(record, deployment).status.value in statuses:
+            ids.append(record.target.target_id)
+        if len(ids) == PAGE:
             break
-        at += len(records)
-        views = (reporting.target_view(record, deployment) for record in records)
-        ids += [view.target.target_id for view in views if not statuses or view.status.value in statuses]
-    return ids, seal(site.token_key, operation, given, at) if at < deployment.total else None
+    # Nothing was read where nothing is kept any more: then there is no next page either.
+    more = start < at < deployment.total
+    return ids, seal(site.token_key, operation, given, at) if more else None
+
+
+def _records(site: Site, deployment: Deployment, *, first: int) -> Iterator[TargetRecord]:
+    """Records from an index on, as many as one call looks at."""
+    for at in range(first, min(first + LOOKED_AT, deployment.total), PAGE):
+        yield from site.store.targets(deployment.deployment_id, first=at, count=PAGE)
 
 
 def _started(site: Site, deployment_id: str) -> Deployment:
@@ -121,7 +131,7 @@ def get_deployment_instance(site: Site, given: Given) -> Answer:
     deployment_id, instance_id = check_id(given.get("deploymentId")), given.get("instanceId")
     if not instance_id:
         raise InstanceIdRequired
-    deployment = _started(site, deployment_id)
+    deployment = finding.deployment(site, deployment_id)
     record = _by_id_or_arn(site, deployment_id, [instance_id])[instance_id]
     if record is None:
         raise InstanceDoesNotExist(f"The deployment {deployment_id} has no instance {instance_id}.")
@@ -135,7 +145,7 @@ def batch_get_deployment_instances(site: Site, given: Given) -> Answer:
         raise InstanceIdRequired
     if len(ids) > MOST_AT_ONCE:
         raise BatchLimitExceeded(f"At most {MOST_AT_ONCE} instances may be asked for at once.")
-    deployment = _started(site, deployment_id)
+    deployment = finding.deployment(site, deployment_id)
     found = _by_id_or_arn(site, deployment_id, ids)
     missing = [instance_id for instance_id, record in found.items() if record is None]
     return {
@@ -156,5 +166,4 @@ def _id_in(text: str) -> str:
     """The instance id in an ARN: what follows the slash, without the suffix that an on-premises registration adds."""
     if not text.startswith("arn:"):
         return text
-    name = text.rpartition("/")[2]
-    return name.rpartition("_")[0] if ":codedeploy:" in text and "_" in name else name
+    return SUFFIX.sub("", text.rpartition("/")[2]) if ":codedeploy:" in text else text.rpartition("/")[2]

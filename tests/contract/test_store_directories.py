@@ -58,6 +58,18 @@ def test_another_name_is_another_way_to_the_same(store: Store) -> None:
     assert store.applications.many(["2", "x", "1"]) == [an_application("old", identity="2"), None, changed]
 
 
+def test_many_are_found_by_the_names_that_they_have_now(store: Store) -> None:
+    for number in range(250):
+        store.applications.add(an_application(f"a{number:03d}"))
+    store.applications.change("id-a000", lambda a: a.model_copy(update={"application_name": "new"}))
+    store.applications.remove("id-a001")
+    names = [f"a{number:03d}" for number in reversed(range(250))] + ["new", "new"]
+    found = store.applications.many_named(names)
+    expected = [None if name in {"a000", "a001"} else an_application(name) for name in names[:-2]]
+    assert found == [*expected, *[an_application("new", identity="id-a000")] * 2]
+    assert store.applications.many_named([]) == []
+
+
 def test_a_name_that_another_has_is_refused_and_changes_nothing(store: Store) -> None:
     store.applications.add(an_application("a", identity="1"))
     store.applications.add(an_application("b", identity="2"))

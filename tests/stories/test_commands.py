@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import zipfile
 from collections.abc import Iterator
@@ -133,12 +134,14 @@ def test_stop_ends_in_the_right_statuses(site: Site, tmp_path: Path) -> None:
 
 
 def test_stop_now_ends_the_running_script(site: Site, tmp_path: Path) -> None:
-    revision = write_revision(tmp_path / "endless", {"BeforeInstall": "sleep 600"})
+    # A length of its own: others on this machine may run this very test.
+    script = f"sleep 600.{os.getpid()}"
+    revision = write_revision(tmp_path / "endless", {"BeforeInstall": script})
     deployment_id = site.slipway("deploy", str(revision), "--group", "shop/live").stdout.strip()
     wait_until(lambda: _running(site, deployment_id, "BeforeInstall"), "BeforeInstall")
     site.slipway("stop", deployment_id, "--now")
     assert site.ended(deployment_id, limit=30).status == "Stopped"
-    assert subprocess.run(["pgrep", "-f", "sleep 600"], capture_output=True, check=False).returncode == 1
+    assert subprocess.run(["pgrep", "-f", script], capture_output=True, check=False).returncode == 1
 
 
 def _running(site: Site, deployment_id: str, event: str) -> bool:

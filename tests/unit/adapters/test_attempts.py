@@ -39,6 +39,20 @@ def test_attempts_that_are_over_stay_on_disk_only(tmp_path: Path) -> None:
     assert list(journal.unfinished()) == []
 
 
+def test_a_restart_begins_without_a_source_and_only_with_its_first_message(tmp_path: Path) -> None:
+    first = an_order(attempt="t-1", source=None, restart=True, environment={"BUNDLE_KEY": "k"})
+    journal = Attempts(tmp_path)
+    assert journal.open(first.brief()) is None
+    opened = journal.open(first)
+    assert opened is not None
+    assert journal.open(first.brief()) is opened
+    assert opened.order == first
+    kept = Attempts(tmp_path).open(first.brief())
+    assert kept is not None
+    assert kept.order.environment == {"BUNDLE_KEY": "k"}
+    assert journal.open(an_order(attempt="t-2", source=None)) is None
+
+
 def test_only_the_agent_reads_a_journal(tmp_path: Path) -> None:
     Attempts(tmp_path).open(order())
     (file,) = tmp_path.iterdir()

@@ -1,0 +1,82 @@
+"""A real `slipway api` of an installation, and real clients of it: boto3 and the aws command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import httpx
+from botocore.config import Config
+
+from tests.services import free_port
+from tests.site import Site, wait_until
+
+
+@dataclass(frozen=True)
+class Key:
+    """An access key and its secret, as `slipway keys create` showed them."""
+
+    access_key_id: str
+    secret: str
+
+
+def make_key(site: Site, *arguments: str) -> Key:
+    """A new access key, made as a person would."""
+    made = json.loads(site.slipway("keys", "create", "--json", *arguments).stdout)
+    return Key(made["accessKeyId"], made["secretAccessKey"])
+
+
+@contextmanager
+def api_site() -> Iterator[tuple[Site, str]]:
+    """An installation whose API is up, and its URL."""
+    port = free_port()
+    with Site(SLIPWAY_API__KEY="the installation's key", SLIPWAY_API__PORT=str(port)) as site:
+        site.start("api")
+        url = f"http://127.0.0.1:{port}"
+        wait_until(lambda: _is_ready(url), "the API")
+        yield site, url
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@contextmanager
+def boto(url: str, key: Key) -> Iterator[Any]:
+    """boto3's client for CodeDeploy."""
+    made: Any = boto3.session.Session().client(
+        "codedeploy",
+        region_name="eu-north-1",
+        endpoint_url=url,
+        aws_access_key_id=key.access_key_id,
+        aws_secret_access_key=key.secret,
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+    with closing(made):
+        yield made
+
+
+def aws(site: Site, url: str, key: Key, *arguments: str) -> Any:
+    """What `aws deploy …` prints."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(site.home),
+        "AWS_ACCESS_KEY_ID": key.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": key.secret,
+        "AWS_DEFAULT_REGION": "eu-north-1",
+        "AWS_ENDPOINT_URL_CODEDEPLOY": url,
+    }
+    command = [sys.executable, "-m", "awscli", "deploy", *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout) if done.stdout.strip() else None
