@@ -105,6 +105,27 @@ class ApiSettings(Section):
     """Where every call is written down, one JSON object a line; the log otherwise."""
 
 
+class AwsSettings(Section):
+    """AWS, or what speaks like it. Off, no AWS account is needed."""
+
+    enabled: bool = False
+    """Look for targets among EC2 instances and Auto Scaling groups."""
+    region: str = Field("", pattern=r"^[a-z0-9-]*$")
+    """Where the instances are; the installation's region otherwise."""
+    endpoint_url: str = Field("", pattern=r"^(https?://\S+)?$")
+    """For a service that speaks like AWS; AWS's own endpoints otherwise."""
+    access_key_id: SecretStr = SecretStr("")
+    """Without a key the usual places are searched: variables of AWS, a profile, the role of the machine."""
+    secret_access_key: SecretStr = SecretStr("")
+    session_token: SecretStr = SecretStr("")
+
+    @model_validator(mode="after")
+    def _whole_key(self) -> Self:
+        if bool(self.access_key_id.get_secret_value()) != bool(self.secret_access_key.get_secret_value()):
+            raise ValueError("access_key_id and secret_access_key belong together: give both or neither")
+        return self
+
+
 class FlowerSettings(Section):
     """The dashboard."""
 

@@ -19,6 +19,7 @@ from config.sections import (
     AddressSettings,
     AgentSettings,
     ApiSettings,
+    AwsSettings,
     BrokerSettings,
     BundleSettings,
     ControlSettings,
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
     agent: AgentSettings = AgentSettings()
     bundles: BundleSettings = BundleSettings()
     api: ApiSettings = ApiSettings()
+    aws: AwsSettings = AwsSettings()
     flower: FlowerSettings = FlowerSettings()
     limits: LimitSettings = LimitSettings()
     quotas: QuotaSettings = QuotaSettings()

@@ -12,7 +12,7 @@ from domain.access import AccessKey
 from domain.applications import Application
 from domain.configs import DeploymentConfig
 from domain.deployments import Deployment, Lane, Progress, TargetRecord
-from domain.fleet import AgentSeen, ArnHolder, HostRecord, Instance
+from domain.fleet import AgentSeen, ArnHolder, HostRecord, Instance, TargetKind
 from domain.groups import DeploymentGroup
 from domain.happenings import Happening
 from domain.moves import Admitted, Change, Changed, Due, Heard, LaneView, LogChunk, Move
@@ -284,5 +284,13 @@ class Sources(Protocol):
 class Fleet(Protocol):
     """Knows which hosts exist."""
 
-    def instances(self) -> Sequence[Instance]:
-        """Every host that could be a target, registered or running."""
+    @property
+    def kinds(self) -> frozenset[TargetKind]:
+        """Where it looks for hosts."""
+
+    def instances(self, group: DeploymentGroup) -> Sequence[Instance]:
+        """At least every host that the group selects; more do no harm, and a host may come twice.
+
+        Never a part of them: raises WorldError where that cannot be told just now, and CannotBegin where trying again
+        would not help.
+        """

@@ -7,6 +7,10 @@ NO_INSTANCES = (
     "The deployment failed because no instances were found for the deployment group. "
     "Check the group's tag filters against the tags of the registered instances."
 )
+AWS_OFF = (
+    " The group selects EC2 instances by tags or Auto Scaling groups, and this installation does not look for any: turn"
+    " AWS on with SLIPWAY_AWS__ENABLED=true (`aws: {enabled: true}`)."
+)
 HEALTH_CONSTRAINTS = (
     "The overall deployment failed because too many individual instances failed deployment, too few healthy instances "
     "are available for deployment, or some instances in the deployment group are experiencing problems."

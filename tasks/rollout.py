@@ -20,7 +20,7 @@ from domain.deployments import (
     Progress,
     TargetRecord,
 )
-from domain.errors import InvalidRevision
+from domain.errors import CannotBegin, InvalidRevision, WorldError
 from domain.fleet import Instance, Target
 from domain.groups import DeploymentGroup
 from domain.moves import Change, Changed, LaneView, Move, Resend, Stale, Step
@@ -41,9 +41,12 @@ _beginning: set[str] = set()
 _beginning_lock = threading.Lock()
 
 
-@shared_task(name=names.BEGIN, acks_late=True, ignore_result=True)
+@shared_task(name=names.BEGIN, acks_late=True, ignore_result=True, throws=(WorldError,))
 def begin(deployment_id: str) -> None:
-    """Resolve the targets of a deployment, lay them out and open its first phase."""
+    """Resolve the targets of a deployment, lay them out and open its first phase.
+
+    Where the world does not answer, the watch has it begun again.
+    """
     world = runtime.current()
     with _alone(world, deployment_id) as alone:
         deployment = world.store.deployment(deployment_id) if alone else None
@@ -84,15 +87,21 @@ def _start(world: World, deployment: Deployment) -> Deployment | None:
     """The deployment InProgress with its targets laid out; None where it ended instead."""
     application = world.store.applications.get(deployment.application_id)
     group = world.store.groups.get(deployment.deployment_group_id)
-    chosen = targeting.choose(world.fleet.instances(), group) if group else ()
+    chosen, refusal = _choose(world, group if application else None)
     targets = _in_order(world, deployment, group, chosen) if group else ()
-    now, unfetchable = world.now(), _why_unfetchable(world, deployment)
+    now, refusal = world.now(), _why_unfetchable(world, deployment) or refusal
 
     def start(present: Deployment) -> Change | None:
-        if unfetchable is not None:
-            return admission.unfetchable(present, unfetchable, now=now)
+        if refusal is not None:
+            return admission.cannot_begin(present, refusal, now=now)
         return admission.start(
-            present, len(targets), group=group, now=now, matched=len(chosen), application=application is not None
+            present,
+            len(targets),
+            group=group,
+            now=now,
+            matched=len(chosen),
+            application=application is not None,
+            kinds=world.fleet.kinds,
         )
 
     if not _lay_out(world, deployment, targets):
@@ -104,13 +113,23 @@ def _start(world: World, deployment: Deployment) -> Deployment | None:
     return changed.deployment if changed else None
 
 
-def _why_unfetchable(world: World, deployment: Deployment) -> str | None:
+def _choose(world: World, group: DeploymentGroup | None) -> tuple[Sequence[Instance], ErrorInformation | None]:
+    """The hosts of the group, or why they cannot be found."""
+    if group is None:
+        return (), None
+    try:
+        return targeting.choose(world.fleet.instances(group), group), None
+    except CannotBegin as error:
+        return (), ErrorInformation(code=DeploymentErrorCode(error.code), message=error.message)
+
+
+def _why_unfetchable(world: World, deployment: Deployment) -> ErrorInformation | None:
     if deployment.deployment_mode is DeploymentMode.RESTART:
         return None
     try:
         world.sources.source_of(deployment.revision, now=world.now())
     except InvalidRevision as error:
-        return error.message
+        return ErrorInformation(code=DeploymentErrorCode.INVALID_REVISION, message=error.message)
     return None
 
 

@@ -16,7 +16,7 @@ from tasks.announce import tell_outbox
 from tasks.orders import write_report
 from tasks.rollout import expire
 from tasks.runtime import World
-from workflows import timeouts
+from workflows import names, timeouts
 from workflows.timeouts import Continue, Nudge, Reap, StartLane, Wait, Withdraw
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def _look(world: World, due: Due, listening_since: float) -> None:
         return
     lane = world.store.lane(due.deployment_id, due.phase, due.lane)
     record = world.store.target(due.deployment_id, lane.target_id) if lane.target_id else None
-    seen = world.store.seen([record.target.target_id])[0] if record else None
+    seen = world.store.seen([names.agent_of(record.target.queue)])[0] if record else None
     verdict = _judge(world, deployment, due.phase, lane, record, seen, listening_since, now)
     _act(world, deployment, due, lane, record, verdict, now, ahead=seen.ahead if seen else 0.0)
 

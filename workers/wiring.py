@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import hmac
+import logging
 import secrets
 import string
 import time
 import uuid
+from collections.abc import Callable, Sequence
 
 from celery import Celery
 
+from adapters.aws import Aws, AwsAccess
+from adapters.fleet.auto_scaling import missing_of
+from adapters.fleet.ec2 import Ec2Fleet
 from adapters.fleet.registered import RegisteredFleet
+from adapters.fleet.united import UnitedFleet
 from adapters.publishers.exchange import ExchangePublisher
 from adapters.store.redis import RedisStore
 from adapters.trigger import open_trigger
 from api.site import Site
 from config.settings import Settings
+from domain.errors import CannotBegin, WorldError
+from domain.ports import Fleet, Store
 from domain.triggers import TriggerSource
 from tasks.admitting import create_deployment
 from tasks.rollout import stop
@@ -25,6 +33,8 @@ from workers.dispatch import CeleryDispatcher
 from workers.sources import BundleSources
 from workflows import names
 from workflows.ids import deployment_id_of
+
+logger = logging.getLogger(__name__)
 
 _LETTERS = string.ascii_letters + string.digits
 
@@ -39,13 +49,49 @@ def make_store(settings: Settings) -> RedisStore:
     return RedisStore(settings.store_url, prefix=settings.prefix, log_limit=settings.store_log_limit_bytes)
 
 
+def make_aws(settings: Settings) -> Aws:
+    """AWS as the settings name it; nothing is asked or loaded until it is used."""
+    aws = settings.aws
+    return Aws(
+        AwsAccess(
+            region=aws.region or settings.region,
+            endpoint_url=aws.endpoint_url,
+            access_key_id=aws.access_key_id.get_secret_value(),
+            secret_access_key=aws.secret_access_key.get_secret_value(),
+            session_token=aws.session_token.get_secret_value(),
+        )
+    )
+
+
+def make_fleet(settings: Settings, store: Store) -> Fleet:
+    """Where targets come from: registered instances and, with AWS on, EC2."""
+    registered = RegisteredFleet(store.instances)
+    return UnitedFleet(registered, Ec2Fleet(make_aws(settings))) if settings.aws.enabled else registered
+
+
+def _missing_auto_scaling_groups(settings: Settings) -> Callable[[Sequence[str]], Sequence[str]]:
+    if not settings.aws.enabled:
+        return lambda _names: ()
+    aws = make_aws(settings)
+
+    def missing(names: Sequence[str]) -> Sequence[str]:
+        try:
+            return missing_of(aws, names)
+        except (WorldError, CannotBegin) as error:
+            # The deployment that needs them will say so; until then AWS may answer again.
+            logger.warning("Auto Scaling groups are taken as they are named: %s", error)
+            return ()
+
+    return missing
+
+
 def make_site(settings: Settings, world: World) -> Site:
     """This installation as its API and the commands see it."""
     return Site(
         store=world.store,
         create_deployment=lambda request: create_deployment(world, request),
         stop_deployment=lambda deployment_id: stop(world, deployment_id),
-        missing_auto_scaling_groups=lambda _names: (),
+        missing_auto_scaling_groups=_missing_auto_scaling_groups(settings),
         now=world.now,
         new_uuid=lambda: str(uuid.uuid4()),
         new_suffix=lambda: "".join(secrets.choice(_LETTERS) for _ in range(10)),
@@ -61,7 +107,7 @@ def make_world(settings: Settings, app: Celery) -> World:
     store = make_store(settings)
     return World(
         store=store,
-        fleet=RegisteredFleet(store.instances),
+        fleet=make_fleet(settings, store),
         sources=BundleSources(
             settings.bundles.base_url,
             key=settings.bundles.key.get_secret_value().encode(),

@@ -6,6 +6,7 @@ Source: AWS CodeDeploy API reference, CreateDeployment, CreateDeploymentGroup, C
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 
 from domain import reasons
 from domain.api_errors import (
@@ -46,6 +47,7 @@ from domain.errors import (
     RevisionRequired,
     SlipwayError,
 )
+from domain.fleet import TargetKind
 from domain.group_options import AutoRollbackConfiguration, DeploymentOption, DeploymentType
 from domain.groups import DeploymentGroup
 from domain.happenings import Happening, HappeningType
@@ -57,6 +59,7 @@ from domain.values import Instant
 from workflows.decide import cut_short, ended
 from workflows.events import events_for
 from workflows.speed import floor_of, lanes_of
+from workflows.targeting import wants_ec2
 from workflows.telling import deployment_happening
 
 NAME = re.compile(r"[A-Za-z0-9+=,.@_-]{1,100}")
@@ -229,12 +232,13 @@ def start(
     now: Instant,
     matched: int | None = None,
     application: bool = True,
+    kinds: Container[TargetKind] = frozenset(TargetKind),
 ) -> Change | None:
     """A created deployment under way with its targets counted and its phases laid out; or ended, where it cannot start.
 
     None if it has started already. `total` are the targets to deploy to, `matched` the hosts of the group before those
     that updateOutdatedInstancesOnly leaves out: where it leaves none, there is nothing to do and that is a success.
-    A group made anew under the old name is another group.
+    A group made anew under the old name is another group. `kinds`: where hosts were looked for.
     """
     if deployment.status is DeploymentStatus.QUEUED:
         deployment = deployment.model_copy(update={"status": moved(deployment.status, DeploymentStatus.CREATED)})
@@ -245,17 +249,20 @@ def start(
     if group is None or group.deployment_group_id != deployment.deployment_group_id:
         return _refused(deployment, DeploymentErrorCode.DEPLOYMENT_GROUP_MISSING, reasons.GROUP_MISSING, now)
     if total == 0 and (matched == 0 or not deployment.update_outdated_instances_only):
-        return _refused(deployment, DeploymentErrorCode.NO_INSTANCES, reasons.NO_INSTANCES, now)
+        unseen = wants_ec2(group) and TargetKind.EC2 not in kinds
+        text = reasons.NO_INSTANCES + (reasons.AWS_OFF if unseen else "")
+        return _refused(deployment, DeploymentErrorCode.NO_INSTANCES, text, now)
     last = group.last_successful_deployment
     before = {"previous_revision": group.target_revision, "previous_success": last.deployment_id if last else None}
     return _lay_out(deployment.model_copy(update=before), total, now)
 
 
-def unfetchable(deployment: Deployment, why: str, *, now: Instant) -> Change | None:
-    """A created deployment ended, because no host can fetch its revision; None if it has started already."""
+def cannot_begin(deployment: Deployment, why: ErrorInformation, *, now: Instant) -> Change | None:
+    """A created deployment ended, because no host can fetch its revision or its targets cannot be found; None if it has
+    started already."""
     if deployment.status not in {DeploymentStatus.CREATED, DeploymentStatus.QUEUED}:
         return None
-    return _refused(deployment, DeploymentErrorCode.INVALID_REVISION, why, now)
+    return ended(deployment, DeploymentStatus.FAILED, why, now=now)
 
 
 def _lay_out(deployment: Deployment, total: int, now: Instant) -> Change:

@@ -11,6 +11,7 @@ from adapters.store.memory import MemoryStore
 from domain.applications import Application
 from domain.errors import InvalidRevision
 from domain.fleet import Instance, TargetKind
+from domain.groups import DeploymentGroup
 from domain.limits import Limits
 from domain.reports import BundleSource
 from domain.revisions import RevisionLocation
@@ -49,8 +50,12 @@ class Hosts:
     """The hosts there are."""
 
     names: Sequence[str]
+    kinds: frozenset[TargetKind] = frozenset({TargetKind.ON_PREMISES})
+    trouble: Exception | None = None
 
-    def instances(self) -> Sequence[Instance]:
+    def instances(self, group: DeploymentGroup) -> Sequence[Instance]:  # noqa: ARG002
+        if self.trouble is not None:
+            raise self.trouble
         return [
             Instance(instance_id=name, kind=TargetKind.ON_PREMISES, arn=f"arn:{name}", tags={"role": "web"})
             for name in self.names

@@ -1,0 +1,89 @@
+"""AWS for tests: moto's server on a loopback port, and what a test puts into it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from moto.server import ThreadedMotoServer
+
+from adapters.aws import Aws, AwsAccess
+
+REGION = "us-east-1"
+KEYS = {"access_key_id": "testing", "secret_access_key": "testing-secret"}
+
+
+@dataclass(frozen=True)
+class FakeAws:
+    """A server that speaks like AWS, and a grip on what is in it."""
+
+    url: str
+
+    @property
+    def access(self) -> Aws:
+        """Our own way to it."""
+        return Aws(AwsAccess(region=REGION, endpoint_url=self.url, **KEYS))
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The settings that lead a process to it."""
+        keys = {f"SLIPWAY_AWS__{name.upper()}": value for name, value in KEYS.items()}
+        return {"SLIPWAY_AWS__ENABLED": "true", "SLIPWAY_AWS__ENDPOINT_URL": self.url, **keys}
+
+    def client(self, service: str) -> Any:
+        """A client as a test's owner of the account would use it."""
+        make: Any = boto3.client
+        return make(
+            service,
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id="testing",
+            aws_secret_access_key="testing-secret",
+        )
+
+    def run(self, count: int = 1, **tags: str) -> list[str]:
+        """Launch instances with tags; their ids. In a tag's name `__` stands for a colon."""
+        named = [{"Key": key.replace("__", ":"), "Value": value} for key, value in tags.items()]
+        made = self.client("ec2").run_instances(
+            ImageId=self._image(),
+            MinCount=count,
+            MaxCount=count,
+            TagSpecifications=[{"ResourceType": "instance", "Tags": named}] if named else [],
+        )
+        return [instance["InstanceId"] for instance in made["Instances"]]
+
+    def auto_scaling_group(self, name: str, size: int) -> list[str]:
+        """An Auto Scaling group of so many instances; their ids."""
+        scaling = self.client("autoscaling")
+        scaling.create_launch_configuration(
+            LaunchConfigurationName=f"{name}-launch", ImageId=self._image(), InstanceType="t3.micro"
+        )
+        scaling.create_auto_scaling_group(
+            AutoScalingGroupName=name,
+            LaunchConfigurationName=f"{name}-launch",
+            MinSize=0,
+            MaxSize=10,
+            DesiredCapacity=size,
+            AvailabilityZones=[f"{REGION}b"],
+        )
+        made = scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"][0]
+        return [member["InstanceId"] for member in made["Instances"]]
+
+    def _image(self) -> str:
+        images: Sequence[Mapping[str, str]] = self.client("ec2").describe_images(Owners=["amazon"])["Images"]
+        return images[0]["ImageId"]
+
+
+@contextlib.contextmanager
+def fake_aws() -> Iterator[FakeAws]:
+    """A server of this process, empty, on a free loopback port."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        yield FakeAws(f"http://{host}:{port}")
+    finally:
+        server.stop()
