@@ -14,6 +14,9 @@ from cli.world import answer, json_option, settings
 from config.logs import start_logging
 from config.settings import Settings
 
+EC2 = "ec2"
+"""The id that stands for the one of the EC2 instance on which the agent runs."""
+
 
 def _end_on_signals() -> threading.Event:
     end = threading.Event()
@@ -42,7 +45,11 @@ def control(name: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--id", "host", help="The host's id, as registered; SLIPWAY_AGENT__HOST_ID otherwise.")
+@click.option(
+    "--id",
+    "host",
+    help="The host's id, as registered, or `ec2` for the instance's id; SLIPWAY_AGENT__HOST_ID otherwise.",
+)
 @click.option("--root", type=click.Path(path_type=Path), help="The prefix of every destination; / on a real host.")
 @click.option("--state", type=click.Path(path_type=Path), help="Where the agent keeps revisions and records.")
 @json_logs
@@ -54,6 +61,10 @@ def agent(host: str | None, root: Path | None, state: Path | None, as_json: bool
     chosen = host or given.agent.host_id
     if not chosen:
         raise click.UsageError("which host is this? give --id NAME or set SLIPWAY_AGENT__HOST_ID")
+    if chosen == EC2:
+        from adapters.host.instance_metadata import fetch_instance_id
+
+        chosen = fetch_instance_id(given.agent.metadata_url)
     update: dict[str, object] = {"host_id": chosen}
     if root is not None:
         update["root"] = root.resolve()

@@ -56,6 +56,9 @@ class AgentSettings(Section):
     """The agent of a host."""
 
     host_id: str | None = None
+    """`ec2`: the id of the EC2 instance this is."""
+    metadata_url: str = Field("http://169.254.169.254", pattern=r"^https?://\S+$")
+    """The instance metadata service, for `ec2`."""
     root: Path = Path("/")
     """The prefix of every destination: / on a real host, a folder of its own for a simulated one."""
     state: Path = Path("/var/lib/slipway")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import boto3
@@ -16,6 +17,23 @@ REGION = "us-east-1"
 KEYS = {"access_key_id": "testing", "secret_access_key": "testing-secret"}
 
 
+@cache
+def _client(url: str, service: str) -> Any:
+    make: Any = boto3.client
+    return make(
+        service,
+        endpoint_url=url,
+        region_name=REGION,
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing-secret",
+    )
+
+
+@cache
+def _access(url: str) -> Aws:
+    return Aws(AwsAccess(region=REGION, endpoint_url=url, **KEYS))
+
+
 @dataclass(frozen=True)
 class FakeAws:
     """A server that speaks like AWS, and a grip on what is in it."""
@@ -25,7 +43,7 @@ class FakeAws:
     @property
     def access(self) -> Aws:
         """Our own way to it."""
-        return Aws(AwsAccess(region=REGION, endpoint_url=self.url, **KEYS))
+        return _access(self.url)
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -35,14 +53,7 @@ class FakeAws:
 
     def client(self, service: str) -> Any:
         """A client as a test's owner of the account would use it."""
-        make: Any = boto3.client
-        return make(
-            service,
-            endpoint_url=self.url,
-            region_name=REGION,
-            aws_access_key_id="testing",
-            aws_secret_access_key="testing-secret",
-        )
+        return _client(self.url, service)
 
     def run(self, count: int = 1, **tags: str) -> list[str]:
         """Launch instances with tags; their ids. In a tag's name `__` stands for a colon."""
