@@ -90,6 +90,7 @@ def _start(world: World, deployment: Deployment) -> Deployment | None:
     chosen, refusal = _choose(world, group if application else None)
     targets = _in_order(world, deployment, group, chosen) if group else ()
     now, refusal = world.now(), _why_unfetchable(world, deployment) or refusal
+    refusal = refusal or admission.too_many(len(targets), world.quotas)
 
     def start(present: Deployment) -> Change | None:
         if refusal is not None:
@@ -104,7 +105,7 @@ def _start(world: World, deployment: Deployment) -> Deployment | None:
             kinds=world.fleet.kinds,
         )
 
-    if not _lay_out(world, deployment, targets):
+    if refusal is None and not _lay_out(world, deployment, targets):
         return None
     changed = _change_and_remember(world, deployment, start, group_memory.begun)
     if changed is not None and changed.deployment.status.final:

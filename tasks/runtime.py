@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from domain.errors import SlipwayError
-from domain.limits import Limits
+from domain.limits import Limits, Quotas
 from domain.ports import Dispatcher, Fleet, Publisher, Sources, Store
 
 
@@ -25,6 +25,7 @@ class World:
     """A fresh attempt token."""
     new_id: Callable[[], str]
     """A fresh deployment id."""
+    quotas: Quotas = field(default_factory=Quotas)
 
 
 class NotWired(SlipwayError):

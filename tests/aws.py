@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import boto3
@@ -13,6 +15,7 @@ from moto.server import ThreadedMotoServer
 
 from adapters.aws import Aws, AwsAccess
 
+INSTANCE_ID = "i-0123456789abcdef0"
 REGION = "us-east-1"
 KEYS = {"access_key_id": "testing", "secret_access_key": "testing-secret"}
 
@@ -98,3 +101,43 @@ def fake_aws() -> Iterator[FakeAws]:
         yield FakeAws(f"http://{host}:{port}")
     finally:
         server.stop()
+
+
+class _Metadata(BaseHTTPRequestHandler):
+    """As many answers of 503 as it was told, then those of an instance."""
+
+    asked: list[str]
+    failures: int
+    answer: str
+
+    def do_PUT(self) -> None:
+        self.asked.append(f"PUT {self.path} {self.headers['X-aws-ec2-metadata-token-ttl-seconds']}")
+        failed = len(self.asked) <= self.failures
+        self._say(503 if failed else 200, "" if failed else "the-token")
+
+    def do_GET(self) -> None:
+        token = self.headers["X-aws-ec2-metadata-token"]
+        self.asked.append(f"GET {self.path} {token}")
+        self._say(200 if token == "the-token" else 401, self.answer)
+
+    def _say(self, status: int, text: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@contextlib.contextmanager
+def metadata_service(*, failures: int = 0, answer: str = INSTANCE_ID) -> Iterator[tuple[str, list[str]]]:
+    """The instance metadata service of an instance; its address, and what it was asked so far."""
+    asked: list[str] = []
+    kind = type("Told", (_Metadata,), {"asked": asked, "failures": failures, "answer": answer})
+    with ThreadingHTTPServer(("127.0.0.1", 0), kind) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+        thread.join()

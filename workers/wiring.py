@@ -118,5 +118,6 @@ def make_world(settings: Settings, app: Celery) -> World:
         limits=settings.limits,
         now=time.time,
         token=lambda: uuid.uuid4().hex,
+        quotas=settings.quotas,
         new_id=lambda: deployment_id_of(secrets.token_bytes(16)),
     )

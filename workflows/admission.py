@@ -52,7 +52,7 @@ from domain.group_options import AutoRollbackConfiguration, DeploymentOption, De
 from domain.groups import DeploymentGroup
 from domain.happenings import Happening, HappeningType
 from domain.lifecycle import Event
-from domain.limits import Limits
+from domain.limits import Limits, Quotas
 from domain.moves import Change
 from domain.revisions import RevisionLocation, RevisionType
 from domain.values import Instant
@@ -263,6 +263,14 @@ def cannot_begin(deployment: Deployment, why: ErrorInformation, *, now: Instant)
     if deployment.status not in {DeploymentStatus.CREATED, DeploymentStatus.QUEUED}:
         return None
     return ended(deployment, DeploymentStatus.FAILED, why, now=now)
+
+
+def too_many(total: int, quotas: Quotas) -> ErrorInformation | None:
+    """Why a deployment to so many targets is refused, if it is."""
+    if total <= quotas.targets:
+        return None
+    text = reasons.TOO_MANY_TARGETS.format(total=total, most=quotas.targets)
+    return ErrorInformation(code=DeploymentErrorCode.OVER_MAX_INSTANCES, message=text)
 
 
 def _lay_out(deployment: Deployment, total: int, now: Instant) -> Change:

@@ -2,78 +2,38 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
 import pytest
 from click.testing import CliRunner
 
 from adapters.host.instance_metadata import NoInstanceMetadata, fetch_instance_id
 from cli.processes import agent
 from config.settings import AgentSettings, Settings
-
-
-class Service(BaseHTTPRequestHandler):
-    """As many answers of 503 as it was told, then those of an instance."""
-
-    asked: list[str]
-    failures: int
-    answer = "i-0123456789abcdef0"
-
-    def do_PUT(self) -> None:
-        self.asked.append(f"PUT {self.path} {self.headers['X-aws-ec2-metadata-token-ttl-seconds']}")
-        failed = len(self.asked) <= self.failures
-        self._say(503 if failed else 200, "" if failed else "the-token")
-
-    def do_GET(self) -> None:
-        token = self.headers["X-aws-ec2-metadata-token"]
-        self.asked.append(f"GET {self.path} {token}")
-        self._say(200 if token == "the-token" else 401, self.answer)
-
-    def _say(self, status: int, text: str) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
-
-@contextlib.contextmanager
-def service(*, failures: int = 0, answer: str = Service.answer) -> Iterator[tuple[str, list[str]]]:
-    asked: list[str] = []
-    kind = type("Told", (Service,), {"asked": asked, "failures": failures, "answer": answer})
-    with ThreadingHTTPServer(("127.0.0.1", 0), kind) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}", asked
-        server.shutdown()
-        thread.join()
+from tests.aws import metadata_service
 
 
 def test_the_id_is_asked_for_with_a_token() -> None:
-    with service() as (url, asked):
+    with metadata_service() as (url, asked):
         assert fetch_instance_id(url) == "i-0123456789abcdef0"
     assert asked == ["PUT /latest/api/token 60", "GET /latest/meta-data/instance-id the-token"]
 
 
 def test_it_is_tried_twice_more() -> None:
-    with service(failures=2) as (url, asked):
+    with metadata_service(failures=2) as (url, asked):
         assert fetch_instance_id(url) == "i-0123456789abcdef0"
     assert len(asked) == 4
 
 
 def test_version_1_is_never_asked() -> None:
-    with service(failures=3) as (url, asked), pytest.raises(NoInstanceMetadata, match=r"503.*--id NAME"):
+    with metadata_service(failures=3) as (url, asked), pytest.raises(NoInstanceMetadata, match=r"503.*--id NAME"):
         fetch_instance_id(url)
     assert [each.split()[0] for each in asked] == ["PUT"] * 3
 
 
 def test_an_answer_that_is_no_id_is_refused() -> None:
-    with service(answer="<html>") as (url, _), pytest.raises(NoInstanceMetadata, match="'<html>' is no instance id"):
+    with (
+        metadata_service(answer="<html>") as (url, _),
+        pytest.raises(NoInstanceMetadata, match="'<html>' is no instance id"),
+    ):
         fetch_instance_id(url)
 
 
@@ -91,7 +51,7 @@ def test_the_agent_takes_the_id_of_the_instance(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr("workers.agent.run_agent", run)
     monkeypatch.setattr("cli.processes.start_logging", lambda *_, **__: None)
-    with service() as (url, _):
+    with metadata_service() as (url, _):
         given = Settings(agent=AgentSettings(host_id="ec2", metadata_url=url))
         monkeypatch.setattr("cli.processes.settings", lambda: given)
         assert CliRunner().invoke(agent, [], catch_exceptions=False).exit_code == 0

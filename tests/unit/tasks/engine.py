@@ -12,11 +12,13 @@ from domain.applications import Application
 from domain.errors import InvalidRevision
 from domain.fleet import Instance, TargetKind
 from domain.groups import DeploymentGroup
-from domain.limits import Limits
+from domain.limits import Limits, Quotas
 from domain.reports import BundleSource
 from domain.revisions import RevisionLocation
 from tasks.runtime import World
 from tests.unit.workflows.engine_values import NOW, a_group
+
+MOST_TARGETS = 1000
 
 
 class Sent:
@@ -87,6 +89,7 @@ class Engine:
             dispatch=self.sent,
             publishers=(),
             limits=Limits(),
+            quotas=Quotas(targets=MOST_TARGETS),
             now=lambda: self.now,
             token=lambda: f"token-{next(numbers)}",
             new_id=lambda: f"d-NEW{next(numbers):06}",

@@ -13,7 +13,7 @@ from domain.fleet import TargetKind
 from domain.groups import DeploymentGroup
 from tasks.admitting import create_deployment
 from tasks.rollout import begin, settle_now, stop
-from tests.unit.tasks.engine import Engine
+from tests.unit.tasks.engine import MOST_TARGETS, Engine
 from tests.unit.workflows.engine_values import NOW, a_deployment, a_revision
 from workflows.group_memory import begun
 
@@ -109,6 +109,22 @@ def test_where_aws_is_off_it_is_said_how_to_turn_it_on(
     assert error is not None
     assert error.code is DeploymentErrorCode.NO_INSTANCES
     assert ("SLIPWAY_AWS__ENABLED=true" in error.message) is said
+
+
+@pytest.mark.parametrize(("more", "code"), [(0, None), (1, DeploymentErrorCode.OVER_MAX_INSTANCES)])
+def test_more_targets_than_a_deployment_may_have_are_refused_with_their_numbers(
+    engine: Engine, more: int, code: DeploymentErrorCode | None
+) -> None:
+    engine.hosts.names = [f"web-{number}" for number in range(MOST_TARGETS + more)]
+    ended = ended_at_begin(engine)
+    error = ended.error_information
+    assert (error.code if error else None) is code
+    if error is not None:
+        assert ended.status is DeploymentStatus.FAILED
+        assert "1001 targets" in error.message
+        assert "may have 1000" in error.message
+        assert engine.store.targets(ended.deployment_id) == []
+        assert engine.store.running("g-1") is None
 
 
 def test_a_revision_that_nobody_can_fetch_is_named(engine: Engine) -> None:
