@@ -37,7 +37,10 @@ NOBODY_THERE = (
     "Nobody took this event within {seconds} seconds, and no agent has ever been seen for this host: "
     "start one on it with `{command}`. Its work waits on the queue {queue} of the broker."
 )
-AGENT_ELSEWHERE = " An agent that runs under another id is linked to an EC2 instance by the instance's tag `{tag}`, which holds that id."
+AGENT_ELSEWHERE = (
+    " An agent that runs under another id is linked to its EC2 instance by the instance's tag `{tag}`, which holds that "
+    "id."
+)
 LAST_SEEN = "; it was last seen {ago} seconds ago"
 EVENT_TIMEOUT = "The event ran longer than {seconds} seconds{seen}."
 AGENT_RESTARTED = (
@@ -58,8 +61,8 @@ JOURNAL_FAILS = "The event was not begun, for the agent cannot write down that i
 RECORDS_FAIL = "The event was carried out, but the agent cannot keep its records of the deployment: {error}"
 AGENT_BROKEN = "The agent met an internal error, its log has the details: {error}"
 AGENT_ISSUE = (
-    "No agent of the instances that were tried ({hosts}) took up its work. Check that the agents run and reach the broker; "
-    "`slipway doctor` shows when each was last seen."
+    "No agent of the instances that were tried ({hosts}) took up its work. Check that the agents run and reach the "
+    "broker; `slipway doctor` shows when each was last seen."
 )
 SILENT = "The agent has not answered since {ago} seconds ago, while this event ran."
 NOTHING_OUTDATED = "All instances have the revision already; there was nothing to do."

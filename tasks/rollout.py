@@ -26,6 +26,7 @@ from domain.groups import DeploymentGroup
 from domain.moves import Change, Changed, LaneView, Move, Resend, Stale, Step
 from domain.reports import HostReport
 from tasks import runtime
+from tasks.measuring import count_end, count_events
 from tasks.orders import write_report
 from tasks.runtime import World
 from workflows import admission, canvas, decide, group_memory, names, targeting
@@ -109,7 +110,7 @@ def _start(world: World, deployment: Deployment) -> Deployment | None:
         return None
     changed = _change_and_remember(world, deployment, start, group_memory.begun)
     if changed is not None and changed.deployment.status.final:
-        after_end(world, changed.freed)
+        after_end(world, changed)
         return None
     return changed.deployment if changed else None
 
@@ -198,6 +199,8 @@ def next_host(
     if made is None:
         return
     view, move = made
+    if isinstance(move, Step) and move.conclude:
+        count_events(world.meter, move.conclude.outcomes)
     match move:
         case Stale():
             raise Ignore
@@ -257,7 +260,7 @@ def settle_now(world: World, deployment: Deployment) -> None:
 
     changed = _change_and_remember(world, deployment, verdict, group_memory.ended)
     if changed is not None:
-        after_end(world, changed.freed)
+        after_end(world, changed)
 
 
 def _stop_in_time(world: World, deployment: Deployment) -> ErrorInformation | None:
@@ -268,11 +271,12 @@ def _stop_in_time(world: World, deployment: Deployment) -> ErrorInformation | No
     return None if group and group_memory.knows_success(group, deployment) else deployment.stopping
 
 
-def after_end(world: World, freed: str | None) -> None:
+def after_end(world: World, changed: Changed) -> None:
     """What follows the end of a deployment: its event is told and the next in the queue begins."""
+    count_end(world.meter, changed.deployment)
     world.dispatch.announce()
-    if freed is not None:
-        world.dispatch.begin(freed)
+    if changed.freed is not None:
+        world.dispatch.begin(changed.freed)
 
 
 def stop(world: World, deployment_id: str, *, now: bool = False) -> Deployment:
@@ -286,8 +290,8 @@ def stop(world: World, deployment_id: str, *, now: bool = False) -> Deployment:
     present = changed.deployment if changed else world.store.deployment(deployment_id)
     if present is None or (changed is None and present.status.final):
         raise admission.not_stoppable(deployment_id, present)
-    if present.status.final:
-        after_end(world, changed.freed if changed else None)
+    if changed is not None and present.status.final:
+        after_end(world, changed)
     else:
         world.dispatch.stop_hosts(deployment_id, now=now)
     return present

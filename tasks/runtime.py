@@ -7,7 +7,18 @@ from dataclasses import dataclass, field
 
 from domain.errors import SlipwayError
 from domain.limits import Limits, Quotas
-from domain.ports import Dispatcher, Fleet, Publisher, Sources, Store
+from domain.metrics import Family
+from domain.ports import Dispatcher, Fleet, Meter, Publisher, Sources, Store
+
+
+class SilentMeter:
+    """Counts nothing."""
+
+    def count(self, family: Family, *labels: str) -> None:
+        """Nothing."""
+
+    def observe(self, family: Family, seconds: float, *labels: str) -> None:
+        """Nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +37,7 @@ class World:
     new_id: Callable[[], str]
     """A fresh deployment id."""
     quotas: Quotas = field(default_factory=Quotas)
+    meter: Meter = field(default_factory=SilentMeter)
 
 
 class NotWired(SlipwayError):

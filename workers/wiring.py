@@ -17,6 +17,9 @@ from adapters.fleet.auto_scaling import missing_of
 from adapters.fleet.ec2 import Ec2Fleet
 from adapters.fleet.registered import RegisteredFleet
 from adapters.fleet.united import UnitedFleet
+from adapters.metrics.prometheus import render
+from adapters.metrics.redis import RedisCounters
+from adapters.metrics.tally import Tally
 from adapters.publishers.exchange import ExchangePublisher
 from adapters.store.redis import RedisStore
 from adapters.trigger import open_trigger
@@ -26,6 +29,7 @@ from domain.errors import CannotBegin, WorldError
 from domain.ports import Fleet, Store
 from domain.triggers import TriggerSource
 from tasks.admitting import create_deployment
+from tasks.measuring import count_call, gather
 from tasks.rollout import stop
 from tasks.runtime import World
 from workers.broker import connection
@@ -47,6 +51,11 @@ def make_trigger_source(settings: Settings) -> TriggerSource:
 def make_store(settings: Settings) -> RedisStore:
     """The store."""
     return RedisStore(settings.store_url, prefix=settings.prefix, log_limit=settings.store_log_limit_bytes)
+
+
+def make_counters(settings: Settings) -> RedisCounters:
+    """The numbers that all processes of the installation add to."""
+    return RedisCounters(settings.store_url, prefix=settings.prefix)
 
 
 def make_aws(settings: Settings) -> Aws:
@@ -87,6 +96,7 @@ def _missing_auto_scaling_groups(settings: Settings) -> Callable[[Sequence[str]]
 
 def make_site(settings: Settings, world: World) -> Site:
     """This installation as its API and the commands see it."""
+    counters = make_counters(settings)
     return Site(
         store=world.store,
         create_deployment=lambda request: create_deployment(world, request),
@@ -99,6 +109,8 @@ def make_site(settings: Settings, world: World) -> Site:
         region=settings.region,
         account_id=settings.account_id,
         quotas=settings.quotas,
+        observe=lambda operation, code, seconds: count_call(world.meter, operation, code, seconds),
+        metrics=lambda: render(gather(world, counters)),
     )
 
 
@@ -119,5 +131,6 @@ def make_world(settings: Settings, app: Celery) -> World:
         now=time.time,
         token=lambda: uuid.uuid4().hex,
         quotas=settings.quotas,
+        meter=Tally(make_counters(settings)),
         new_id=lambda: deployment_id_of(secrets.token_bytes(16)),
     )

@@ -13,6 +13,7 @@ from domain.deployments import DeploymentErrorCode, DeploymentStatus
 from domain.lifecycle import Event
 from tests.aws import FakeAws, fake_aws, metadata_service
 from tests.site import Site, wait_until, write_revision
+from workers.wiring import make_site
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +67,22 @@ def test_a_deployment_reaches_instances_by_tags_by_membership_and_on_premises(
     assert targets[tagged].arn.endswith(f":instance/{tagged}")
     for host in (member, tagged, "spare", "rack-1"):
         assert (site.root(host) / "app" / "version.txt").read_text() == "v1"
+
+
+def test_what_control_did_is_in_the_metrics(site: Site) -> None:
+    """Counted by the control process, looked up by this one."""
+    shown = make_site(site.settings, site.world).metrics
+
+    def counted() -> str | None:
+        text = shown().decode()
+        return text if 'slipway_deployments_ended_total{status="Succeeded"} 1.0' in text else None
+
+    text = wait_until(counted, "the flush of what control counted", limit=10)
+    assert 'slipway_lifecycle_events_total{event="Install",outcome="Succeeded"} 4.0' in text
+    assert 'slipway_lifecycle_event_seconds_count{event="Install"} 4.0' in text
+    assert "slipway_agents_seen 4.0" in text
+    assert 'slipway_queue_messages{queue="slipway.trigger"} 0.0' in text
+    assert "i-" not in text
 
 
 def test_an_instance_whose_agent_was_never_started_says_what_to_start(site: Site, aws: FakeAws, tmp_path: Path) -> None:
