@@ -28,9 +28,9 @@ def _end_on_signals() -> threading.Event:
 json_logs = click.option("--json", "as_json", is_flag=True, help="Log JSON, one object a line.")
 
 
-def _settings_of_service(as_json: bool) -> Settings:
+def _settings_of_service(process: str, as_json: bool) -> Settings:
     given = settings()
-    start_logging(given.log_level, as_json=as_json)
+    start_logging(given.log_level, as_json=as_json, about={"process": process})
     return given
 
 
@@ -41,7 +41,7 @@ def control(name: str | None, as_json: bool) -> None:
     """Run the engine: a Celery worker that moves deployments. Start as many as needed."""
     from workers.control import run_control
 
-    raise SystemExit(run_control(_settings_of_service(as_json), name=name))
+    raise SystemExit(run_control(_settings_of_service("control", as_json), name=name))
 
 
 @click.command()
@@ -57,7 +57,7 @@ def agent(host: str | None, root: Path | None, state: Path | None, as_json: bool
     """Run the agent of a host: it installs what its queue tells it to."""
     from workers.agent import run_agent
 
-    given = _settings_of_service(as_json)
+    given = _settings_of_service("agent", as_json)
     chosen = host or given.agent.host_id
     if not chosen:
         raise click.UsageError("which host is this? give --id NAME or set SLIPWAY_AGENT__HOST_ID")
@@ -65,6 +65,7 @@ def agent(host: str | None, root: Path | None, state: Path | None, as_json: bool
         from adapters.host.instance_metadata import fetch_instance_id
 
         chosen = fetch_instance_id(given.agent.metadata_url)
+    start_logging(given.log_level, as_json=as_json, about={"process": "agent", "host": chosen})
     update: dict[str, object] = {"host_id": chosen}
     if root is not None:
         update["root"] = root.resolve()
@@ -84,7 +85,7 @@ def trigger(as_json: bool) -> None:
     from workers.trigger import run_trigger
     from workers.wiring import make_trigger_source, make_world
 
-    mine = _settings_of_service(as_json)
+    mine = _settings_of_service("trigger", as_json)
     world = make_world(mine, make_app(mine, "client"))
     source = make_trigger_source(mine)
     try:
@@ -101,7 +102,7 @@ def watch(as_json: bool) -> None:
     from workers.watch import run_watch
     from workers.wiring import make_world
 
-    mine = _settings_of_service(as_json)
+    mine = _settings_of_service("watch", as_json)
     run_watch(make_world(mine, make_app(mine, "client")), _end_on_signals())
 
 
@@ -111,7 +112,7 @@ def bundles(as_json: bool) -> None:
     """Serve the bundle store to agents over HTTP."""
     from workers.bundles import run_bundles
 
-    run_bundles(_settings_of_service(as_json))
+    run_bundles(_settings_of_service("bundles", as_json))
 
 
 @click.command()

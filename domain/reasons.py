@@ -38,8 +38,8 @@ NOBODY_THERE = (
     "start one on it with `{command}`. Its work waits on the queue {queue} of the broker."
 )
 AGENT_ELSEWHERE = (
-    " An agent that runs under another id is linked to its EC2 instance by the instance's tag `{tag}`, which holds that "
-    "id."
+    " An agent that runs under another id is linked to its EC2 instance by the instance's tag `{tag}`, which holds "
+    "that id."
 )
 LAST_SEEN = "; it was last seen {ago} seconds ago"
 EVENT_TIMEOUT = "The event ran longer than {seconds} seconds{seen}."

@@ -3,6 +3,7 @@ dispatches; each is harmless when repeated."""
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,11 +26,14 @@ from domain.fleet import Instance, Target
 from domain.groups import DeploymentGroup
 from domain.moves import Change, Changed, LaneView, Move, Resend, Stale, Step
 from domain.reports import HostReport
+from domain.work import working_on
 from tasks import runtime
 from tasks.measuring import count_end, count_events
 from tasks.orders import write_report
 from tasks.runtime import World
 from workflows import admission, canvas, decide, group_memory, names, targeting
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -52,7 +56,8 @@ def begin(deployment_id: str) -> None:
     with _alone(world, deployment_id) as alone:
         deployment = world.store.deployment(deployment_id) if alone else None
         if deployment is not None and not deployment.status.final:
-            _begin(world, deployment)
+            with working_on(deployment_id=deployment_id, application=deployment.application_name):
+                _begin(world, deployment)
 
 
 @contextmanager
@@ -199,16 +204,22 @@ def next_host(
     if made is None:
         return
     view, move = made
-    if isinstance(move, Step) and move.conclude:
-        count_events(world.meter, move.conclude.outcomes)
+    with working_on(application=view.deployment.application_name):
+        if isinstance(move, Step) and move.conclude:
+            count_events(world.meter, move.conclude.outcomes)
+            logger.info("%s on %s", move.conclude.status, move.conclude.target_id)
+        _go_on(self, world, view, move, phase=phase, step=step)
+
+
+def _go_on(task: Task[Any, Any], world: World, view: LaneView, move: Move, *, phase: int, step: int) -> None:
     match move:
         case Stale():
             raise Ignore
         case Resend() if view.current:
-            _send(self, world, view, view.current, phase=phase, step=view.lane.step)
+            _send(task, world, view, view.current, phase=phase, step=view.lane.step)
         case Step(take=taken) if taken and view.upcoming:
             record = view.upcoming.model_copy(update={"attempt": taken.attempt})
-            _send(self, world, view, record, phase=phase, step=step + 1)
+            _send(task, world, view, record, phase=phase, step=step + 1)
 
 
 def _send(
@@ -248,6 +259,11 @@ def settle(deployment_id: str) -> None:
 
 def settle_now(world: World, deployment: Deployment) -> None:
     """Write the verdict, tell the group of it, and start whoever waits."""
+    with working_on(deployment_id=deployment.deployment_id, application=deployment.application_name):
+        _settle_now(world, deployment)
+
+
+def _settle_now(world: World, deployment: Deployment) -> None:
     progress = world.store.progress(deployment.deployment_id, deployment.phase)
     first = world.store.targets(deployment.deployment_id, first=0, count=PAGE)
     now = world.now()
@@ -273,10 +289,18 @@ def _stop_in_time(world: World, deployment: Deployment) -> ErrorInformation | No
 
 def after_end(world: World, changed: Changed) -> None:
     """What follows the end of a deployment: its event is told and the next in the queue begins."""
+    _log_end(changed.deployment)
     count_end(world.meter, changed.deployment)
     world.dispatch.announce()
     if changed.freed is not None:
         world.dispatch.begin(changed.freed)
+
+
+def _log_end(deployment: Deployment) -> None:
+    why = deployment.error_information
+    detail = f": {why.code}, {why.message}" if why else ""
+    with working_on(deployment_id=deployment.deployment_id, application=deployment.application_name):
+        logger.info("deployment %s ended as %s%s", deployment.deployment_id, deployment.status, detail)
 
 
 def stop(world: World, deployment_id: str, *, now: bool = False) -> Deployment:

@@ -12,6 +12,7 @@ from domain.errors import InvalidRevision, WorldError
 from domain.fleet import AgentSeen
 from domain.moves import Due
 from domain.reports import HostReport, Outcome
+from domain.work import working_on
 from tasks.announce import tell_outbox
 from tasks.orders import write_report
 from tasks.rollout import expire
@@ -39,14 +40,15 @@ def look_at_lanes(world: World, *, listening_since: float) -> int:
 
 
 def _look_safely(world: World, due: Due, listening_since: float) -> None:
-    try:
-        _look(world, due, listening_since)
-    except WorldError:
-        raise
-    except Exception:
-        # One lane that meets a bug must not keep the watch from all others.
-        logger.exception("lane %d of deployment %s cannot be looked at", due.lane, due.deployment_id)
-        world.store.postpone(due, world.now() + world.limits.look_seconds)
+    with working_on(deployment_id=due.deployment_id):
+        try:
+            _look(world, due, listening_since)
+        except WorldError:
+            raise
+        except Exception:
+            # One lane that meets a bug must not keep the watch from all others.
+            logger.exception("lane %d of deployment %s cannot be looked at", due.lane, due.deployment_id)
+            world.store.postpone(due, world.now() + world.limits.look_seconds)
 
 
 def _look(world: World, due: Due, listening_since: float) -> None:
@@ -59,7 +61,15 @@ def _look(world: World, due: Due, listening_since: float) -> None:
     record = world.store.target(due.deployment_id, lane.target_id) if lane.target_id else None
     seen = world.store.seen([names.agent_of(record.target.queue)])[0] if record else None
     verdict = _judge(world, deployment, due.phase, lane, record, seen, listening_since, now)
-    _act(world, deployment, due, lane, record, verdict, now, ahead=seen.ahead if seen else 0.0)
+    with working_on(application=deployment.application_name, target_id=lane.target_id):
+        _log_given_up(verdict)
+        _act(world, deployment, due, lane, record, verdict, now, ahead=seen.ahead if seen else 0.0)
+
+
+def _log_given_up(verdict: timeouts.Verdict) -> None:
+    if isinstance(verdict, Reap) and (lost := verdict.outcomes[-1]).diagnostics:
+        with working_on(event=lost.event):
+            logger.warning("%s is given up: %s", lost.event, lost.diagnostics.message)
 
 
 def _judge(
@@ -167,12 +177,13 @@ def look_at_deployments(world: World) -> None:
 
 
 def _look_at_deployment_safely(world: World, deployment: Deployment) -> None:
-    try:
-        _look_at_deployment(world, deployment)
-    except WorldError:
-        raise
-    except Exception:
-        logger.exception("deployment %s cannot be looked at", deployment.deployment_id)
+    with working_on(deployment_id=deployment.deployment_id, application=deployment.application_name):
+        try:
+            _look_at_deployment(world, deployment)
+        except WorldError:
+            raise
+        except Exception:
+            logger.exception("deployment %s cannot be looked at", deployment.deployment_id)
 
 
 def _look_at_deployment(world: World, deployment: Deployment) -> None:
