@@ -29,6 +29,9 @@ from domain.errors import CallerError, DeploymentLimitExceeded, WorldError
 
 logger = logging.getLogger(__name__)
 
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+"""Of Prometheus' text format."""
+
 Caller = TypeVar("Caller")
 Given = Mapping[str, Any]
 Operation = Callable[[Caller, Given], Given | None]
@@ -82,12 +85,13 @@ def api_app(
     authorize: Callable[[Caller, str, Given], None],
     audit: Callable[[CallRecord[Caller]], None],
     ready: Callable[[], None],
+    metrics: Callable[[], bytes],
     now: Callable[[], float],
     request_id: Callable[[], str],
     limits: Limits | None = None,
 ) -> Starlette:
     """Both protocols on `POST /` and `POST …/service/{prefix}/operation/{Op}`; `/healthz`, and `/readyz`, which answers
-    503 when `ready` raises WorldError."""
+    503 when `ready` raises WorldError; `/metrics`, in Prometheus' text format."""
     if strangers := operations.keys() - OPERATIONS:
         raise ValueError(f"the service has no operation {', '.join(sorted(strangers))}")
     doors = Doors(authenticate, authorize, audit)
@@ -96,10 +100,14 @@ def api_app(
     async def readyz(_request: Request) -> Response:
         return await run_in_threadpool(_readiness, ready)
 
+    async def measured(_request: Request) -> Response:
+        return Response(await run_in_threadpool(metrics), headers={"content-type": METRICS_TYPE})
+
     return Starlette(
         routes=[
             Route("/healthz", _healthz, methods=["GET"]),
             Route("/readyz", readyz, methods=["GET"]),
+            Route("/metrics", measured, methods=["GET"]),
             Route("/{path:path}", site.call, methods=["POST"]),
         ],
         exception_handlers={HTTPException: site.refuse_http, Exception: site.refuse_bug},

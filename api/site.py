@@ -32,3 +32,7 @@ class Site:
     quotas: Quotas = field(default_factory=Quotas)
     github_tokens: Sequence[str] = ()
     """Names of the GitHub tokens that the settings hold."""
+    observe: Callable[[str, str, float], None] = lambda _operation, _code, _seconds: None
+    """Counts a call: its operation, the code of its error or nothing, and the seconds it took. Costs no round trip."""
+    metrics: Callable[[], bytes] = lambda: b""
+    """What GET /metrics answers, in Prometheus' text format."""

@@ -13,6 +13,9 @@ import click
 from cli.world import json_option, settings, world
 from config.settings import masked
 from domain.errors import SlipwayError
+from domain.fleet import Instance
+from workflows.names import agent_of
+from workflows.targeting import choose, queue_of
 
 SEEN_LATELY = 60.0
 """Seconds after which a silent agent is worth a word."""
@@ -104,8 +107,34 @@ def _api() -> Iterator[Finding]:
         )
 
 
+def _registered() -> list[str]:
+    from adapters.fleet.registered import RegisteredFleet
+
+    return [_agent_of(instance) for instance in RegisteredFleet(world().store.instances).everyone()]
+
+
+def _agent_of(instance: Instance) -> str:
+    return agent_of(queue_of(instance))
+
+
+def _hosts() -> list[str]:
+    """The agents' ids of all registered hosts and of all that a deployment group selects."""
+    groups, found, after = world().store.groups, dict.fromkeys(_registered()), ""
+    while page := groups.names(after=after):
+        for name in page:
+            if group := groups.named(name):
+                found |= dict.fromkeys(_agent_of(each) for each in choose(world().fleet.instances(group), group))
+        after = page[-1]
+    return list(found)
+
+
 def _agents() -> Iterator[Finding]:
-    hosts = [instance.instance_id for instance in world().fleet.instances()]
+    try:
+        hosts = _hosts()
+    except SlipwayError as error:
+        advice = "check SLIPWAY_AWS__REGION and the credentials, or set SLIPWAY_AWS__ENABLED=false"
+        yield Finding("AWS", well=False, detail=error.message, advice=advice)
+        hosts = _registered()
     if not hosts:
         yield Finding("hosts", well=True, detail="none registered yet", advice="slipway register NAME --tag KEY=VALUE")
     for host, seen in zip(hosts, world().store.seen(hosts), strict=True):

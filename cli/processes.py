@@ -14,6 +14,9 @@ from cli.world import answer, json_option, settings
 from config.logs import start_logging
 from config.settings import Settings
 
+EC2 = "ec2"
+"""The id that stands for the one of the EC2 instance on which the agent runs."""
+
 
 def _end_on_signals() -> threading.Event:
     end = threading.Event()
@@ -25,9 +28,9 @@ def _end_on_signals() -> threading.Event:
 json_logs = click.option("--json", "as_json", is_flag=True, help="Log JSON, one object a line.")
 
 
-def _settings_of_service(as_json: bool) -> Settings:
+def _settings_of_service(process: str, as_json: bool) -> Settings:
     given = settings()
-    start_logging(given.log_level, as_json=as_json)
+    start_logging(given.log_level, as_json=as_json, about={"process": process})
     return given
 
 
@@ -38,11 +41,15 @@ def control(name: str | None, as_json: bool) -> None:
     """Run the engine: a Celery worker that moves deployments. Start as many as needed."""
     from workers.control import run_control
 
-    raise SystemExit(run_control(_settings_of_service(as_json), name=name))
+    raise SystemExit(run_control(_settings_of_service("control", as_json), name=name))
 
 
 @click.command()
-@click.option("--id", "host", help="The host's id, as registered; SLIPWAY_AGENT__HOST_ID otherwise.")
+@click.option(
+    "--id",
+    "host",
+    help="The host's id, as registered, or `ec2` for the instance's id; SLIPWAY_AGENT__HOST_ID otherwise.",
+)
 @click.option("--root", type=click.Path(path_type=Path), help="The prefix of every destination; / on a real host.")
 @click.option("--state", type=click.Path(path_type=Path), help="Where the agent keeps revisions and records.")
 @json_logs
@@ -50,10 +57,15 @@ def agent(host: str | None, root: Path | None, state: Path | None, as_json: bool
     """Run the agent of a host: it installs what its queue tells it to."""
     from workers.agent import run_agent
 
-    given = _settings_of_service(as_json)
+    given = _settings_of_service("agent", as_json)
     chosen = host or given.agent.host_id
     if not chosen:
         raise click.UsageError("which host is this? give --id NAME or set SLIPWAY_AGENT__HOST_ID")
+    if chosen == EC2:
+        from adapters.host.instance_metadata import fetch_instance_id
+
+        chosen = fetch_instance_id(given.agent.metadata_url)
+    start_logging(given.log_level, as_json=as_json, about={"process": "agent", "host": chosen})
     update: dict[str, object] = {"host_id": chosen}
     if root is not None:
         update["root"] = root.resolve()
@@ -70,7 +82,7 @@ def api(as_json: bool) -> None:
     """Serve the CodeDeploy API."""
     from workers.api import run_api
 
-    run_api(_settings_of_service(as_json))
+    run_api(_settings_of_service("api", as_json))
 
 
 @click.command()
@@ -82,7 +94,7 @@ def trigger(as_json: bool) -> None:
     from workers.trigger import run_trigger
     from workers.wiring import make_trigger_source, make_world
 
-    mine = _settings_of_service(as_json)
+    mine = _settings_of_service("trigger", as_json)
     world = make_world(mine, make_app(mine, "client"))
     source = make_trigger_source(mine)
     try:
@@ -99,7 +111,7 @@ def watch(as_json: bool) -> None:
     from workers.watch import run_watch
     from workers.wiring import make_world
 
-    mine = _settings_of_service(as_json)
+    mine = _settings_of_service("watch", as_json)
     run_watch(make_world(mine, make_app(mine, "client")), _end_on_signals())
 
 
@@ -109,7 +121,7 @@ def bundles(as_json: bool) -> None:
     """Serve the bundle store to agents over HTTP."""
     from workers.bundles import run_bundles
 
-    run_bundles(_settings_of_service(as_json))
+    run_bundles(_settings_of_service("bundles", as_json))
 
 
 @click.command()

@@ -6,9 +6,11 @@ import json
 import logging
 import logging.config
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from config.urls import masked_text
+from domain.work import work_in_hand
 
 
 class MaskingFormatter(logging.Formatter):
@@ -24,7 +26,12 @@ class MaskingFormatter(logging.Formatter):
 
 
 class JsonFormatter(MaskingFormatter):
-    """One JSON object a record, for collectors: time, level, logger, message and, with an error, its traceback."""
+    """One JSON object a record, for collectors: time, level, logger, message, with an error its traceback, what the
+    process is (`about`), and what the thread works on: deployment_id, target_id, event, application …"""
+
+    def __init__(self, about: Mapping[str, str] | None = None) -> None:
+        super().__init__()
+        self._about = dict(about or {})
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line of JSON."""
@@ -33,20 +40,22 @@ class JsonFormatter(MaskingFormatter):
             "level": record.levelname,
             "logger": record.name,
             "message": masked_text(record.getMessage()),
+            **self._about,
+            **{name: masked_text(value) for name, value in work_in_hand().items()},
         }
         if record.exc_info:
             line["traceback"] = masked_text(self.formatException(record.exc_info))
         return json.dumps(line)
 
 
-def log_config(level: str, *, as_json: bool = False) -> dict[str, Any]:
+def log_config(level: str, *, as_json: bool = False, about: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The configuration for `logging.config.dictConfig`."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
             "masking": {"()": MaskingFormatter, "format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
-            "json": {"()": JsonFormatter},
+            "json": {"()": JsonFormatter, "about": dict(about or {})},
         },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json" if as_json else "masking"}},
         "root": {"level": level, "handlers": ["stderr"]},
@@ -55,6 +64,6 @@ def log_config(level: str, *, as_json: bool = False) -> dict[str, Any]:
     }
 
 
-def start_logging(level: str, *, as_json: bool = False) -> None:
-    """Log to standard error from here on; Celery's workers keep to it too."""
-    logging.config.dictConfig(log_config(level, as_json=as_json))
+def start_logging(level: str, *, as_json: bool = False, about: Mapping[str, str] | None = None) -> None:
+    """Log to standard error from here on; Celery's workers keep to it too. Every JSON record has what `about` says."""
+    logging.config.dictConfig(log_config(level, as_json=as_json, about=about))

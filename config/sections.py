@@ -58,6 +58,9 @@ class AgentSettings(Section):
     """The agent of a host."""
 
     host_id: str | None = None
+    """`ec2`: the id of the EC2 instance this is."""
+    metadata_url: str = Field("http://169.254.169.254", pattern=r"^https?://\S+$")
+    """The instance metadata service, for `ec2`."""
     root: Path = Path("/")
     """The prefix of every destination: / on a real host, a folder of its own for a simulated one."""
     state: Path = Path("/var/lib/slipway")
@@ -156,6 +159,27 @@ class ApiSettings(Section):
     max_body_bytes: int = Field(1024 * 1024, ge=1024)
     audit_file: Path | None = None
     """Where every call is written down, one JSON object a line; the log otherwise."""
+
+
+class AwsSettings(Section):
+    """AWS, or what speaks like it. Off, no AWS account is needed."""
+
+    enabled: bool = False
+    """Look for targets among EC2 instances and Auto Scaling groups."""
+    region: str = Field("", pattern=r"^[a-z0-9-]*$")
+    """Where the instances are; the installation's region otherwise."""
+    endpoint_url: str = Field("", pattern=r"^(https?://\S+)?$")
+    """For a service that speaks like AWS; AWS's own endpoints otherwise."""
+    access_key_id: SecretStr = SecretStr("")
+    """Without a key the usual places are searched: variables of AWS, a profile, the role of the machine."""
+    secret_access_key: SecretStr = SecretStr("")
+    session_token: SecretStr = SecretStr("")
+
+    @model_validator(mode="after")
+    def _whole_key(self) -> Self:
+        if bool(self.access_key_id.get_secret_value()) != bool(self.secret_access_key.get_secret_value()):
+            raise ValueError("access_key_id and secret_access_key belong together: give both or neither")
+        return self
 
 
 class FlowerSettings(Section):

@@ -19,6 +19,7 @@ from config.sections import (
     AddressSettings,
     AgentSettings,
     ApiSettings,
+    AwsSettings,
     BrokerSettings,
     BundleSettings,
     ControlSettings,
@@ -64,6 +65,7 @@ class Settings(BaseSettings):
     s3: S3Settings = S3Settings()
     github: GitHubSettings = GitHubSettings()
     api: ApiSettings = ApiSettings()
+    aws: AwsSettings = AwsSettings()
     flower: FlowerSettings = FlowerSettings()
     limits: LimitSettings = LimitSettings()
     quotas: QuotaSettings = QuotaSettings()

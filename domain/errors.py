@@ -63,6 +63,39 @@ class ArchiveMissing(ArchiveRefused):
     """There is no such commit, or it is not shown."""
 
 
+class CannotBegin(SlipwayError):
+    """A deployment cannot find its targets, and trying again would not help.
+
+    `code` is one of the deployment error codes of the API.
+    """
+
+    code = "INTERNAL_ERROR"
+
+
+class MissingRights(CannotBegin):
+    """AWS refuses a call."""
+
+    code = "IAM_ROLE_PERMISSIONS"
+
+
+class MissingCredentials(CannotBegin):
+    """There are no credentials for AWS."""
+
+    code = "IAM_ROLE_MISSING"
+
+
+class NoSubscription(CannotBegin):
+    """The account cannot use the service."""
+
+    code = "NO_EC2_SUBSCRIPTION"
+
+
+class AutoScalingGroupMissing(CannotBegin):
+    """An Auto Scaling group of the deployment group is not there."""
+
+    code = "AUTO_SCALING_CONFIGURATION"
+
+
 class Conflict(WorldError):
     """The record changed under every attempt to write it."""
 

@@ -18,6 +18,10 @@ class TargetKind(StrEnum):
     ON_PREMISES = "OnPremises"
 
 
+AGENT_TAG = "slipway:agent"
+"""The tag of an EC2 instance whose agent runs under another id than the instance's: it holds the agent's id."""
+
+
 class Instance(Value):
     """A host that may be chosen as a target: an EC2 instance or a registered on-premises one."""
 
@@ -28,6 +32,8 @@ class Instance(Value):
     zone: str | None = None
     queue: str | None = None
     """The queue its agent consumes, where it is not `host.<instance_id>`."""
+    auto_scaling_groups: tuple[str, ...] = ()
+    """Those it is a member of."""
     register_time: Instant = 0.0
     deregister_time: Instant | None = None
     iam_user_arn: str | None = None

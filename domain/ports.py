@@ -12,9 +12,10 @@ from domain.access import AccessKey
 from domain.applications import Application
 from domain.configs import DeploymentConfig
 from domain.deployments import Deployment, Lane, Progress, TargetRecord
-from domain.fleet import AgentSeen, ArnHolder, HostRecord, Instance
+from domain.fleet import AgentSeen, ArnHolder, HostRecord, Instance, TargetKind
 from domain.groups import DeploymentGroup
 from domain.happenings import Happening
+from domain.metrics import Counts, Family
 from domain.moves import Admitted, Change, Changed, Due, Heard, LaneView, LogChunk, Move
 from domain.reports import BundleSource, HostReport
 from domain.revisions import Revision, RevisionLocation
@@ -235,8 +236,34 @@ class Store(Protocol):
     def claim(self, name: str, seconds: float) -> bool:
         """Take (or, as its holder, keep) a lease so that one process at a time does a job."""
 
+    def agents(self, *, since: Instant | None = None) -> int:
+        """How many agents were heard of since then, or lately: those not heard of for thirty days are forgotten."""
+
+    def outbox_count(self) -> int:
+        """How many happenings were not told yet."""
+
     def ping(self) -> None:
         """Return if the store answers."""
+
+
+class Counters(Protocol):
+    """Numbers that every process adds to."""
+
+    def add(self, counts: Counts, *, mark: str) -> None:
+        """Add to the numbers; what comes again under the same mark within some minutes is not added again."""
+
+    def read(self) -> Counts:
+        """All numbers."""
+
+
+class Meter(Protocol):
+    """Counts what happens; cheap, and never in the way."""
+
+    def count(self, family: Family, *labels: str) -> None:
+        """One more of a counter."""
+
+    def observe(self, family: Family, seconds: float, *labels: str) -> None:
+        """One more of a histogram."""
 
 
 class Dispatcher(Protocol):
@@ -296,5 +323,13 @@ class Sources(Protocol):
 class Fleet(Protocol):
     """Knows which hosts exist."""
 
-    def instances(self) -> Sequence[Instance]:
-        """Every host that could be a target, registered or running."""
+    @property
+    def kinds(self) -> frozenset[TargetKind]:
+        """Where it looks for hosts."""
+
+    def instances(self, group: DeploymentGroup) -> Sequence[Instance]:
+        """At least every host that the group selects; more do no harm, and a host may come twice.
+
+        Never a part of them: raises WorldError where that cannot be told just now, and CannotBegin where trying again
+        would not help.
+        """

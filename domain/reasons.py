@@ -7,6 +7,10 @@ NO_INSTANCES = (
     "The deployment failed because no instances were found for the deployment group. "
     "Check the group's tag filters against the tags of the registered instances."
 )
+AWS_OFF = (
+    " The group selects EC2 instances by tags or Auto Scaling groups, and this installation does not look for any: turn"
+    " AWS on with SLIPWAY_AWS__ENABLED=true (`aws: {enabled: true}`)."
+)
 HEALTH_CONSTRAINTS = (
     "The overall deployment failed because too many individual instances failed deployment, too few healthy instances "
     "are available for deployment, or some instances in the deployment group are experiencing problems."
@@ -17,6 +21,10 @@ HEALTH_CONSTRAINTS_INVALID = (
 )
 GROUP_MISSING = "The deployment group was deleted before the deployment started."
 APPLICATION_MISSING = "The application was deleted before the deployment started."
+TOO_MANY_TARGETS = (
+    "The deployment group has {total} targets to deploy to, and one deployment may have {most}. "
+    "Let the group select fewer, or raise SLIPWAY_QUOTAS__TARGETS (`quotas: {{targets: …}}`)."
+)
 MANUAL_STOP = "The deployment was stopped by request."
 DEPLOYMENT_TIMEOUT = "The deployment ran longer than {seconds} seconds."
 GROUP_BUSY = "The deployment group {group} has an active deployment {running}; wait until it ends or stop it."
@@ -25,6 +33,14 @@ NOT_PICKED_UP = (
     "Check that the agent runs on the host and reaches the broker."
 )
 NEVER_SEEN = "; no agent has ever been seen for this host"
+NOBODY_THERE = (
+    "Nobody took this event within {seconds} seconds, and no agent has ever been seen for this host: "
+    "start one on it with `{command}`. Its work waits on the queue {queue} of the broker."
+)
+AGENT_ELSEWHERE = (
+    " An agent that runs under another id is linked to its EC2 instance by the instance's tag `{tag}`, which holds "
+    "that id."
+)
 LAST_SEEN = "; it was last seen {ago} seconds ago"
 EVENT_TIMEOUT = "The event ran longer than {seconds} seconds{seen}."
 AGENT_RESTARTED = (
@@ -45,8 +61,8 @@ JOURNAL_FAILS = "The event was not begun, for the agent cannot write down that i
 RECORDS_FAIL = "The event was carried out, but the agent cannot keep its records of the deployment: {error}"
 AGENT_BROKEN = "The agent met an internal error, its log has the details: {error}"
 AGENT_ISSUE = (
-    "No agent of the instances that were tried took up its work. Check that the agents run and reach the broker; "
-    "`slipway doctor` shows when each was last seen."
+    "No agent of the instances that were tried ({hosts}) took up its work. Check that the agents run and reach the "
+    "broker; `slipway doctor` shows when each was last seen."
 )
 SILENT = "The agent has not answered since {ago} seconds ago, while this event ran."
 NOTHING_OUTDATED = "All instances have the revision already; there was nothing to do."

@@ -11,6 +11,7 @@ from domain.errors import WorldError
 from domain.groups import Busy, DeploymentGroup, group_name
 from domain.moves import Admitted
 from domain.revisions import Revision, revision_name
+from domain.work import working_on
 from tasks.runtime import World
 from workflows import admission
 
@@ -31,6 +32,11 @@ def create_deployment(world: World, request: CreateDeployment) -> str:
         limits=world.limits,
     )
     assert group is not None  # noqa: S101  (admit refuses a missing group)
+    with working_on(deployment_id=deployment.deployment_id, application=deployment.application_name):
+        return _kept(world, request, deployment, group)
+
+
+def _kept(world: World, request: CreateDeployment, deployment: Deployment, group: DeploymentGroup) -> str:
     admitted = world.store.admit(
         deployment,
         token=request.client_request_token,

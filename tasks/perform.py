@@ -27,6 +27,7 @@ from domain.reports import (
     LogLines,
     Outcome,
 )
+from domain.work import working_on
 from tasks.host_world import HostWorld, OpenAttempt
 from workflows import host_events
 from workflows.appspec import choose_appspec_name, parse_appspec
@@ -44,6 +45,15 @@ class Duplicate(SlipwayError):
 
 
 def carry_out(world: HostWorld, event: Event, report: HostReport) -> HostReport:
+    """As `_carry_out`, with every record that is logged meanwhile naming what it was for."""
+    order = report.order
+    with working_on(
+        deployment_id=order.deployment_id, application=order.application_name, target_id=order.target_id, event=event
+    ):
+        return _carry_out(world, event, report)
+
+
+def _carry_out(world: HostWorld, event: Event, report: HostReport) -> HostReport:
     """The report with the outcome of one event: run now, replayed from the journal, or skipped.
 
     Whatever goes wrong on this host is an outcome: an error that left here would leave the lane without an answer.

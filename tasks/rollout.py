@@ -21,17 +21,20 @@ from domain.deployments import (
     Progress,
     TargetRecord,
 )
-from domain.errors import InvalidRevision, WorldError
+from domain.errors import CannotBegin, InvalidRevision, WorldError
 from domain.fleet import Instance, Target
 from domain.groups import DeploymentGroup
 from domain.moves import Change, Changed, LaneView, Move, Resend, Stale, Step
 from domain.reports import HostReport
+from domain.work import working_on
 from tasks import runtime
+from tasks.measuring import count_end, count_events
 from tasks.orders import write_report
 from tasks.runtime import World
 from workflows import admission, canvas, decide, group_memory, names, targeting
 
 logger = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
 PAGE = 200
@@ -43,14 +46,18 @@ _beginning: set[str] = set()
 _beginning_lock = threading.Lock()
 
 
-@shared_task(name=names.BEGIN, acks_late=True, ignore_result=True)
+@shared_task(name=names.BEGIN, acks_late=True, ignore_result=True, throws=(WorldError,))
 def begin(deployment_id: str) -> None:
-    """Resolve the targets of a deployment, lay them out and open its first phase."""
+    """Resolve the targets of a deployment, lay them out and open its first phase.
+
+    Where the world does not answer, the watch has it begun again.
+    """
     world = runtime.current()
     with _alone(world, deployment_id) as alone:
         deployment = world.store.deployment(deployment_id) if alone else None
         if deployment is not None and not deployment.status.final:
-            _begin(world, deployment)
+            with working_on(deployment_id=deployment_id, application=deployment.application_name):
+                _begin(world, deployment)
 
 
 @contextmanager
@@ -86,33 +93,50 @@ def _start(world: World, deployment: Deployment) -> Deployment | None:
     """The deployment InProgress with its targets laid out; None where it ended instead."""
     application = world.store.applications.get(deployment.application_id)
     group = world.store.groups.get(deployment.deployment_group_id)
-    chosen = targeting.choose(world.fleet.instances(), group) if group else ()
+    chosen, refusal = _choose(world, group if application else None)
     targets = _in_order(world, deployment, group, chosen) if group else ()
-    now, unfetchable = world.now(), _why_unfetchable(world, deployment)
+    now, refusal = world.now(), _why_unfetchable(world, deployment) or refusal
+    refusal = refusal or admission.too_many(len(targets), world.quotas)
 
     def start(present: Deployment) -> Change | None:
-        if unfetchable is not None:
-            return admission.unfetchable(present, unfetchable, now=now)
+        if refusal is not None:
+            return admission.cannot_begin(present, refusal, now=now)
         return admission.start(
-            present, len(targets), group=group, now=now, matched=len(chosen), application=application is not None
+            present,
+            len(targets),
+            group=group,
+            now=now,
+            matched=len(chosen),
+            application=application is not None,
+            kinds=world.fleet.kinds,
         )
 
-    if not _lay_out(world, deployment, targets):
+    if refusal is None and not _lay_out(world, deployment, targets):
         return None
     changed = _change_and_remember(world, deployment, start, group_memory.begun)
     if changed is not None and changed.deployment.status.final:
-        after_end(world, changed.freed)
+        after_end(world, changed)
         return None
     return changed.deployment if changed else None
 
 
-def _why_unfetchable(world: World, deployment: Deployment) -> InvalidRevision | None:
+def _choose(world: World, group: DeploymentGroup | None) -> tuple[Sequence[Instance], ErrorInformation | None]:
+    """The hosts of the group, or why they cannot be found."""
+    if group is None:
+        return (), None
+    try:
+        return targeting.choose(world.fleet.instances(group), group), None
+    except CannotBegin as error:
+        return (), ErrorInformation(code=DeploymentErrorCode(error.code), message=error.message)
+
+
+def _why_unfetchable(world: World, deployment: Deployment) -> ErrorInformation | None:
     if deployment.deployment_mode is DeploymentMode.RESTART:
         return None
     try:
         world.sources.source_of(deployment.revision, now=world.now())
     except InvalidRevision as error:
-        return error
+        return admission.why_unfetchable(error)
     return None
 
 
@@ -180,14 +204,22 @@ def next_host(
     if made is None:
         return
     view, move = made
+    with working_on(application=view.deployment.application_name):
+        if isinstance(move, Step) and move.conclude:
+            count_events(world.meter, move.conclude.outcomes)
+            logger.info("%s on %s", move.conclude.status, move.conclude.target_id)
+        _go_on(self, world, view, move, phase=phase, step=step)
+
+
+def _go_on(task: Task[Any, Any], world: World, view: LaneView, move: Move, *, phase: int, step: int) -> None:
     match move:
         case Stale():
             raise Ignore
         case Resend() if view.current:
-            _send(self, world, view, view.current, phase=phase, step=view.lane.step)
+            _send(task, world, view, view.current, phase=phase, step=view.lane.step)
         case Step(take=taken) if taken and view.upcoming:
             record = view.upcoming.model_copy(update={"attempt": taken.attempt})
-            _send(self, world, view, record, phase=phase, step=step + 1)
+            _send(task, world, view, record, phase=phase, step=step + 1)
 
 
 def _send(
@@ -232,6 +264,11 @@ def settle(deployment_id: str) -> None:
 
 def settle_now(world: World, deployment: Deployment) -> None:
     """Write the verdict, tell the group of it, and start whoever waits."""
+    with working_on(deployment_id=deployment.deployment_id, application=deployment.application_name):
+        _settle_now(world, deployment)
+
+
+def _settle_now(world: World, deployment: Deployment) -> None:
     progress = world.store.progress(deployment.deployment_id, deployment.phase)
     first = world.store.targets(deployment.deployment_id, first=0, count=PAGE)
     now = world.now()
@@ -244,7 +281,7 @@ def settle_now(world: World, deployment: Deployment) -> None:
 
     changed = _change_and_remember(world, deployment, verdict, group_memory.ended)
     if changed is not None:
-        after_end(world, changed.freed)
+        after_end(world, changed)
 
 
 def _stop_in_time(world: World, deployment: Deployment) -> ErrorInformation | None:
@@ -255,11 +292,20 @@ def _stop_in_time(world: World, deployment: Deployment) -> ErrorInformation | No
     return None if group and group_memory.knows_success(group, deployment) else deployment.stopping
 
 
-def after_end(world: World, freed: str | None) -> None:
+def after_end(world: World, changed: Changed) -> None:
     """What follows the end of a deployment: its event is told and the next in the queue begins."""
+    _log_end(changed.deployment)
+    count_end(world.meter, changed.deployment)
     world.dispatch.announce()
-    if freed is not None:
-        world.dispatch.begin(freed)
+    if changed.freed is not None:
+        world.dispatch.begin(changed.freed)
+
+
+def _log_end(deployment: Deployment) -> None:
+    why = deployment.error_information
+    detail = f": {why.code}, {why.message}" if why else ""
+    with working_on(deployment_id=deployment.deployment_id, application=deployment.application_name):
+        logger.info("deployment %s ended as %s%s", deployment.deployment_id, deployment.status, detail)
 
 
 def stop(world: World, deployment_id: str, *, now: bool = False) -> Deployment:
@@ -273,8 +319,8 @@ def stop(world: World, deployment_id: str, *, now: bool = False) -> Deployment:
     present = changed.deployment if changed else world.store.deployment(deployment_id)
     if present is None or (changed is None and present.status.final):
         raise admission.not_stoppable(deployment_id, present)
-    if present.status.final:
-        after_end(world, changed.freed if changed else None)
+    if changed is not None and present.status.final:
+        after_end(world, changed)
     else:
         world.dispatch.stop_hosts(deployment_id, now=now)
     return present

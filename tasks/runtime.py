@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from domain.errors import SlipwayError
-from domain.limits import Limits
-from domain.ports import Dispatcher, Fleet, Publisher, Sources, Store
+from domain.limits import Limits, Quotas
+from domain.metrics import Family
+from domain.ports import Dispatcher, Fleet, Meter, Publisher, Sources, Store
+
+
+class SilentMeter:
+    """Counts nothing."""
+
+    def count(self, family: Family, *labels: str) -> None:
+        """Nothing."""
+
+    def observe(self, family: Family, seconds: float, *labels: str) -> None:
+        """Nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +36,8 @@ class World:
     """A fresh attempt token."""
     new_id: Callable[[], str]
     """A fresh deployment id."""
+    quotas: Quotas = field(default_factory=Quotas)
+    meter: Meter = field(default_factory=SilentMeter)
 
 
 class NotWired(SlipwayError):

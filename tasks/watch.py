@@ -16,11 +16,12 @@ from domain.fleet import AgentSeen
 from domain.limits import Limits
 from domain.moves import Due
 from domain.reports import HostReport, Outcome
+from domain.work import working_on
 from tasks.announce import tell_outbox
 from tasks.orders import write_report
 from tasks.rollout import expire
 from tasks.runtime import World
-from workflows import timeouts
+from workflows import names, timeouts
 from workflows.timeouts import Continue, Nudge, Reap, StartLane, Wait, Withdraw
 
 logger = logging.getLogger(__name__)
@@ -67,11 +68,12 @@ def _sights(world: World, due: Sequence[Due]) -> list[_Sight]:
     ids = list({each.deployment_id for each in due})
     deployments = dict(zip(ids, world.store.deployments(ids), strict=True))
     lanes = world.store.watched(due)
-    hosts = list({record.target.target_id for _, record in lanes if record})
-    seen = dict(zip(hosts, world.store.seen(hosts), strict=True))
+    agents = [names.agent_of(record.target.queue) if record else "" for _, record in lanes]
+    known = list(dict.fromkeys(filter(None, agents)))
+    seen = dict(zip(known, world.store.seen(known), strict=True))
     return [
-        _Sight(each, deployments[each.deployment_id], lane, record, seen[record.target.target_id] if record else None)
-        for each, (lane, record) in zip(due, lanes, strict=True)
+        _Sight(each, deployments[each.deployment_id], lane, record, seen.get(agent))
+        for each, (lane, record), agent in zip(due, lanes, agents, strict=True)
     ]
 
 
@@ -103,14 +105,27 @@ def _next_look(verdict: timeouts.Verdict, limits: Limits, now: float) -> float:
 def _act_safely(
     world: World, sight: _Sight, verdict: timeouts.Verdict, now: float, waiting: Callable[[str], int]
 ) -> None:
-    if sight.deployment is None:
+    deployment = sight.deployment
+    if deployment is None:
         return
-    try:
-        _act(world, sight.deployment, sight, verdict, now, waiting)
-    except WorldError:
-        raise
-    except Exception:
-        logger.exception("lane %d of deployment %s cannot be moved", sight.due.lane, sight.due.deployment_id)
+    with working_on(
+        deployment_id=deployment.deployment_id,
+        application=deployment.application_name,
+        target_id=sight.lane.target_id,
+    ):
+        try:
+            _log_given_up(verdict)
+            _act(world, deployment, sight, verdict, now, waiting)
+        except WorldError:
+            raise
+        except Exception:
+            logger.exception("lane %d of deployment %s cannot be moved", sight.due.lane, sight.due.deployment_id)
+
+
+def _log_given_up(verdict: timeouts.Verdict) -> None:
+    if isinstance(verdict, Reap) and (lost := verdict.outcomes[-1]).diagnostics:
+        with working_on(event=lost.event):
+            logger.warning("%s is given up: %s", lost.event, lost.diagnostics.message)
 
 
 def _act(
@@ -191,12 +206,13 @@ def look_at_deployments(world: World) -> None:
 
 
 def _look_at_deployment_safely(world: World, deployment: Deployment) -> None:
-    try:
-        _look_at_deployment(world, deployment)
-    except WorldError:
-        raise
-    except Exception:
-        logger.exception("deployment %s cannot be looked at", deployment.deployment_id)
+    with working_on(deployment_id=deployment.deployment_id, application=deployment.application_name):
+        try:
+            _look_at_deployment(world, deployment)
+        except WorldError:
+            raise
+        except Exception:
+            logger.exception("deployment %s cannot be looked at", deployment.deployment_id)
 
 
 def _look_at_deployment(world: World, deployment: Deployment) -> None:

@@ -21,6 +21,7 @@ from workers.app import make_app
 from workers.broker import connection
 from workers.host import make_host_world
 from workers.reporter import Pulse, Reporter
+from workers.subjects import name_subjects
 from workflows import names
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ def _serve(settings: Settings, host: str) -> int:
     reporter = Reporter(host, connection(settings, "agent"), reports_queue())
     world = make_host_world(settings.agent, host=host, tell=reporter.tell)
     register(app, world)
+    name_subjects()
     _listen_for_stops(world)
     pulse = Pulse(
         lambda: AgentHello(

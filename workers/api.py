@@ -10,12 +10,13 @@ from functools import partial
 import uvicorn
 from starlette.applications import Starlette
 
-from api.operations import OPERATIONS, Operation
-from api.server import Given, api_app
+from api.operations import OPERATIONS
+from api.server import CallRecord, Given, api_app
 from api.site import Site
 from api.wire.values import Limits
 from config.settings import InvalidSettings, Settings
 from domain.access import AccessKey
+from domain.work import working_on
 from workers.access import Gate, OpenGate, audit, start_audit
 from workers.app import make_app
 from workers.wiring import make_site, make_world
@@ -44,19 +45,27 @@ def make_api(settings: Settings) -> Starlette:
     site = make_site(settings, make_world(settings, make_app(settings, "client")))
     gate = _gate(settings, site)
     return api_app(
-        {name: partial(_carry_out, site, operation) for name, operation in OPERATIONS.items()},
+        {name: partial(_carry_out, site, name) for name in OPERATIONS},
         authenticate=gate.authenticate,
         authorize=gate.authorize,
-        audit=audit,
+        audit=partial(_record, site),
         ready=site.store.ping,
+        metrics=site.metrics,
         now=time.time,
         request_id=lambda: str(uuid.uuid4()),
         limits=Limits(body_bytes=mine.max_body_bytes),
     )
 
 
-def _carry_out(site: Site, operation: Operation, _caller: AccessKey, given: Given) -> Given | None:
-    return operation(site, given)
+def _carry_out(site: Site, name: str, _caller: AccessKey, given: Given) -> Given | None:
+    with working_on(operation=name, application=given.get("applicationName"), deployment_id=given.get("deploymentId")):
+        return OPERATIONS[name](site, given)
+
+
+def _record(site: Site, record: CallRecord[AccessKey]) -> None:
+    audit(record)
+    # A name that nobody serves is a stranger's text, and no label of a metric.
+    site.observe(record.operation or "", "" if record.code == "OK" else record.code, record.seconds)
 
 
 def _gate(settings: Settings, site: Site) -> Gate | OpenGate:

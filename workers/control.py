@@ -14,6 +14,7 @@ from tasks.runtime import World
 from workers.app import make_app
 from workers.broker import connection
 from workers.recorder import Recorder
+from workers.subjects import name_subjects
 from workers.wiring import make_world
 from workflows import names
 
@@ -28,6 +29,7 @@ def run_control(settings: Settings, *, name: str | None = None) -> int:
     app = make_app(settings, "control")
     world = make_world(settings, app)
     runtime.enter(world)
+    name_subjects()
     recorder = Recorder(
         connection(settings, "control"),
         reports_queue(),

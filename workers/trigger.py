@@ -13,6 +13,7 @@ from typing import Any
 from domain.deployments import CreateDeployment
 from domain.errors import CallerError, WorldError
 from domain.triggers import Incoming, TriggerSource
+from domain.work import working_on
 from workflows import triggering
 
 logger = logging.getLogger(__name__)
@@ -66,6 +67,10 @@ class _Trigger:
 
     def take(self, incoming: Incoming) -> None:
         """Deal with one message; a WorldError means that it comes again."""
+        with working_on(request=_id(incoming)):
+            self._take(incoming)
+
+    def _take(self, incoming: Incoming) -> None:
         try:
             deployment_id = self._made(incoming, self._request(incoming))
         except triggering.Unreadable as error:
@@ -80,7 +85,8 @@ class _Trigger:
             logger.exception("request %s met an internal error", _id(incoming))
             self._bury(incoming, "internal error; the trigger's log has the details")
         else:
-            logger.info("request %s made deployment %s", _id(incoming), deployment_id)
+            with working_on(deployment_id=deployment_id):
+                logger.info("request %s made deployment %s", _id(incoming), deployment_id)
             self._answer(incoming, triggering.made(deployment_id))
             self.source.settle(incoming)
 

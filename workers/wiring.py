@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import hmac
+import logging
 import secrets
 import string
 import time
 import uuid
+from collections.abc import Callable, Sequence
 
 from celery import Celery
 
+from adapters.aws import Aws, AwsAccess
+from adapters.fleet.auto_scaling import missing_of
+from adapters.fleet.ec2 import Ec2Fleet
 from adapters.fleet.registered import RegisteredFleet
+from adapters.fleet.united import UnitedFleet
+from adapters.metrics.prometheus import render
+from adapters.metrics.redis import RedisCounters
+from adapters.metrics.tally import Tally
 from adapters.publishers.exchange import ExchangePublisher
 from adapters.revisions.s3 import S3Links, make_s3_client
 from adapters.store.redis import RedisStore
 from adapters.trigger import open_trigger
 from api.site import Site
 from config.settings import Settings
+from domain.errors import CannotBegin, WorldError
+from domain.ports import Fleet, Store
 from domain.triggers import TriggerSource
 from tasks.admitting import create_deployment
+from tasks.measuring import count_call, gather
 from tasks.rollout import stop
 from tasks.runtime import World
 from workers.broker import connection
@@ -26,6 +38,8 @@ from workers.dispatch import CeleryDispatcher
 from workers.sources import RevisionSources
 from workflows import names
 from workflows.ids import deployment_id_of
+
+logger = logging.getLogger(__name__)
 
 _LETTERS = string.ascii_letters + string.digits
 
@@ -62,13 +76,55 @@ def make_sources(settings: Settings) -> RevisionSources:
     )
 
 
+def make_counters(settings: Settings) -> RedisCounters:
+    """The numbers that all processes of the installation add to."""
+    return RedisCounters(settings.store_url, prefix=settings.prefix)
+
+
+def make_aws(settings: Settings) -> Aws:
+    """AWS as the settings name it; nothing is asked or loaded until it is used."""
+    aws = settings.aws
+    return Aws(
+        AwsAccess(
+            region=aws.region or settings.region,
+            endpoint_url=aws.endpoint_url,
+            access_key_id=aws.access_key_id.get_secret_value(),
+            secret_access_key=aws.secret_access_key.get_secret_value(),
+            session_token=aws.session_token.get_secret_value(),
+        )
+    )
+
+
+def make_fleet(settings: Settings, store: Store) -> Fleet:
+    """Where targets come from: registered instances and, with AWS on, EC2."""
+    registered = RegisteredFleet(store.instances)
+    return UnitedFleet(registered, Ec2Fleet(make_aws(settings))) if settings.aws.enabled else registered
+
+
+def _missing_auto_scaling_groups(settings: Settings) -> Callable[[Sequence[str]], Sequence[str]]:
+    if not settings.aws.enabled:
+        return lambda _names: ()
+    aws = make_aws(settings)
+
+    def missing(names: Sequence[str]) -> Sequence[str]:
+        try:
+            return missing_of(aws, names)
+        except (WorldError, CannotBegin) as error:
+            # The deployment that needs them will say so; until then AWS may answer again.
+            logger.warning("Auto Scaling groups are taken as they are named: %s", error)
+            return ()
+
+    return missing
+
+
 def make_site(settings: Settings, world: World) -> Site:
     """This installation as its API and the commands see it."""
+    counters = make_counters(settings)
     return Site(
         store=world.store,
         create_deployment=lambda request: create_deployment(world, request),
         stop_deployment=lambda deployment_id: stop(world, deployment_id),
-        missing_auto_scaling_groups=lambda _names: (),
+        missing_auto_scaling_groups=_missing_auto_scaling_groups(settings),
         now=world.now,
         new_uuid=lambda: str(uuid.uuid4()),
         new_suffix=lambda: "".join(secrets.choice(_LETTERS) for _ in range(10)),
@@ -76,6 +132,8 @@ def make_site(settings: Settings, world: World) -> Site:
         region=settings.region,
         account_id=settings.account_id,
         quotas=settings.quotas,
+        observe=lambda operation, code, seconds: count_call(world.meter, operation, code, seconds),
+        metrics=lambda: render(gather(world, counters)),
     )
 
 
@@ -84,12 +142,14 @@ def make_world(settings: Settings, app: Celery) -> World:
     store = make_store(settings)
     return World(
         store=store,
-        fleet=RegisteredFleet(store.instances),
+        fleet=make_fleet(settings, store),
         sources=make_sources(settings),
         dispatch=CeleryDispatcher(app, pickup_seconds=settings.limits.pickup_seconds),
         publishers=(ExchangePublisher(connection(settings, "control"), exchange=names.EVENTS_EXCHANGE),),
         limits=settings.limits,
         now=time.time,
         token=lambda: uuid.uuid4().hex,
+        quotas=settings.quotas,
+        meter=Tally(make_counters(settings)),
         new_id=lambda: deployment_id_of(secrets.token_bytes(16)),
     )

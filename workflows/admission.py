@@ -6,6 +6,7 @@ Source: AWS CodeDeploy API reference, CreateDeployment, CreateDeploymentGroup, C
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from urllib.parse import urlsplit
 
 from domain import reasons
@@ -48,17 +49,19 @@ from domain.errors import (
     RevisionRequired,
     SlipwayError,
 )
+from domain.fleet import TargetKind
 from domain.group_options import AutoRollbackConfiguration, DeploymentOption, DeploymentType
 from domain.groups import DeploymentGroup
 from domain.happenings import Happening, HappeningType
 from domain.lifecycle import Event
-from domain.limits import Limits
+from domain.limits import Limits, Quotas
 from domain.moves import Change
 from domain.revisions import RevisionLocation, RevisionType
 from domain.values import Instant
 from workflows.decide import cut_short, ended
 from workflows.events import events_for
 from workflows.speed import floor_of, lanes_of
+from workflows.targeting import wants_ec2
 from workflows.telling import deployment_happening
 
 NAME = re.compile(r"[A-Za-z0-9+=,.@_-]{1,100}")
@@ -270,12 +273,13 @@ def start(
     now: Instant,
     matched: int | None = None,
     application: bool = True,
+    kinds: Container[TargetKind] = frozenset(TargetKind),
 ) -> Change | None:
     """A created deployment under way with its targets counted and its phases laid out; or ended, where it cannot start.
 
     None if it has started already. `total` are the targets to deploy to, `matched` the hosts of the group before those
     that updateOutdatedInstancesOnly leaves out: where it leaves none, there is nothing to do and that is a success.
-    A group made anew under the old name is another group.
+    A group made anew under the old name is another group. `kinds`: where hosts were looked for.
     """
     if deployment.status is DeploymentStatus.QUEUED:
         deployment = deployment.model_copy(update={"status": moved(deployment.status, DeploymentStatus.CREATED)})
@@ -286,19 +290,35 @@ def start(
     if group is None or group.deployment_group_id != deployment.deployment_group_id:
         return _refused(deployment, DeploymentErrorCode.DEPLOYMENT_GROUP_MISSING, reasons.GROUP_MISSING, now)
     if total == 0 and (matched == 0 or not deployment.update_outdated_instances_only):
-        return _refused(deployment, DeploymentErrorCode.NO_INSTANCES, reasons.NO_INSTANCES, now)
+        unseen = wants_ec2(group) and TargetKind.EC2 not in kinds
+        text = reasons.NO_INSTANCES + (reasons.AWS_OFF if unseen else "")
+        return _refused(deployment, DeploymentErrorCode.NO_INSTANCES, text, now)
     last = group.last_successful_deployment
     before = {"previous_revision": group.target_revision, "previous_success": last.deployment_id if last else None}
     return _lay_out(deployment.model_copy(update=before), total, now)
 
 
-def unfetchable(deployment: Deployment, why: InvalidRevision, *, now: Instant) -> Change | None:
-    """A created deployment ended, because no host can fetch its revision; None if it has started already."""
+def why_unfetchable(error: InvalidRevision) -> ErrorInformation:
+    """Why no host can fetch the revision: it is gone, or it never was one."""
+    missing = isinstance(error, RevisionMissing)
+    code = DeploymentErrorCode.REVISION_MISSING if missing else DeploymentErrorCode.INVALID_REVISION
+    return ErrorInformation(code=code, message=error.message)
+
+
+def cannot_begin(deployment: Deployment, why: ErrorInformation, *, now: Instant) -> Change | None:
+    """A created deployment ended, because no host can fetch its revision or its targets cannot be found; None if it has
+    started already."""
     if deployment.status not in {DeploymentStatus.CREATED, DeploymentStatus.QUEUED}:
         return None
-    missing = isinstance(why, RevisionMissing)
-    code = DeploymentErrorCode.REVISION_MISSING if missing else DeploymentErrorCode.INVALID_REVISION
-    return _refused(deployment, code, why.message, now)
+    return ended(deployment, DeploymentStatus.FAILED, why, now=now)
+
+
+def too_many(total: int, quotas: Quotas) -> ErrorInformation | None:
+    """Why a deployment to so many targets is refused, if it is."""
+    if total <= quotas.targets:
+        return None
+    text = reasons.TOO_MANY_TARGETS.format(total=total, most=quotas.targets)
+    return ErrorInformation(code=DeploymentErrorCode.OVER_MAX_INSTANCES, message=text)
 
 
 def _lay_out(deployment: Deployment, total: int, now: Instant) -> Change:

@@ -151,6 +151,10 @@ def _take(view: LaneView, conclude: Conclude | None, *, now: float, attempt: str
     return Take(view.upcoming.target.target_id, attempt, now, now + limits.nudge_seconds)
 
 
+SHOWN = 3
+"""Hosts named in the reason of a deployment."""
+
+
 @dataclass(frozen=True, slots=True)
 class NextPhase:
     """Every lane has retired and the deployment goes on with its phase of this number."""
@@ -201,8 +205,14 @@ _STOPS = frozenset({DeploymentErrorCode.MANUAL_STOP, DeploymentErrorCode.ALARM_A
 def _why(progress: Progress, sample: Sequence[TargetRecord]) -> ErrorInformation:
     attempted = [record for record in sample if record.attempt is not None]
     if progress.succeeded == 0 and attempted and all(_never_answered(record) for record in attempted):
-        return ErrorInformation(code=DeploymentErrorCode.AGENT_ISSUE, message=reasons.AGENT_ISSUE)
+        text = reasons.AGENT_ISSUE.format(hosts=_some([record.target.target_id for record in attempted]))
+        return ErrorInformation(code=DeploymentErrorCode.AGENT_ISSUE, message=text)
     return ErrorInformation(code=DeploymentErrorCode.HEALTH_CONSTRAINTS, message=reasons.HEALTH_CONSTRAINTS)
+
+
+def _some(hosts: Sequence[str]) -> str:
+    left = len(hosts) - SHOWN
+    return ", ".join(hosts[:SHOWN]) + (f" and {left} more" if left > 0 else "")
 
 
 def _never_answered(record: TargetRecord) -> bool:

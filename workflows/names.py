@@ -24,9 +24,17 @@ STOP_DEPLOYMENT = "stop_deployment"
 """The remote control command by which every agent learns that a deployment was stopped."""
 
 
+_HOST = "host."
+
+
 def host_queue(host_id: str) -> str:
     """The queue that the agent of a host consumes."""
-    return f"host.{host_id}"
+    return f"{_HOST}{host_id}"
+
+
+def agent_of(queue: str) -> str:
+    """The id under which the agent runs that consumes a host's queue."""
+    return queue.removeprefix(_HOST)
 
 
 def event_task(event: Event) -> str:

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from domain.deployments import Deployment
-from domain.fleet import HostRecord, Instance, InstanceHealth, RevisionHealth, Target, TargetKind
+from domain.fleet import AGENT_TAG, HostRecord, Instance, InstanceHealth, RevisionHealth, Target, TargetKind
 from domain.groups import DeploymentGroup, TagFilter, TagFilterType
 from workflows.names import host_queue
 
 
 def choose(instances: Iterable[Instance], group: DeploymentGroup) -> list[Instance]:
-    """The instances of the group, each once, by id: the union of its EC2 and on-premises selections."""
+    """The instances of the group, each once, by id: the union of its EC2 and on-premises selections and the members of
+    its Auto Scaling groups."""
     chosen = {instance.instance_id: instance for instance in instances if _selected(instance, group)}
     return [chosen[name] for name in sorted(chosen)]
 
@@ -23,9 +24,15 @@ def _selected(instance: Instance, group: DeploymentGroup) -> bool:
     if instance.deregister_time is not None:
         return False
     if instance.kind is TargetKind.EC2:
-        return matches(instance.tags, filter_groups(group.ec2_tag_filters, group.ec2_tag_set))
+        member = not set(instance.auto_scaling_groups).isdisjoint(group.auto_scaling_groups)
+        return member or matches(instance.tags, filter_groups(group.ec2_tag_filters, group.ec2_tag_set))
     filters = filter_groups(group.on_premises_instance_tag_filters, group.on_premises_tag_set)
     return matches(instance.tags, filters)
+
+
+def wants_ec2(group: DeploymentGroup) -> bool:
+    """Whether the group selects EC2 instances at all."""
+    return bool(group.ec2_tag_filters or group.ec2_tag_set or group.auto_scaling_groups)
 
 
 def filter_groups(
@@ -117,6 +124,11 @@ def _up_to_date(record: HostRecord, deployment: Deployment) -> bool:
     return record.health is InstanceHealth.HEALTHY and record.revision == deployment.revision.identity
 
 
+def queue_of(instance: Instance) -> str:
+    """The queue that the instance's agent consumes: an EC2 instance may name its agent by a tag."""
+    linked = instance.tags.get(AGENT_TAG) if instance.kind is TargetKind.EC2 else None
+    return instance.queue or host_queue(linked or instance.instance_id)
+
+
 def _target(instance: Instance) -> Target:
-    queue = instance.queue or host_queue(instance.instance_id)
-    return Target(target_id=instance.instance_id, arn=instance.arn, queue=queue, zone=instance.zone)
+    return Target(target_id=instance.instance_id, arn=instance.arn, queue=queue_of(instance), zone=instance.zone)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from domain import reasons
 from domain.deployments import Deployment, EventRecord, Lane, TargetRecord
-from domain.fleet import AgentSeen
+from domain.fleet import AGENT_TAG, AgentSeen
 from domain.lifecycle import BY_EVENT, Event, Runner
 from domain.limits import Limits
 from domain.moves import Heard
@@ -26,6 +26,7 @@ from domain.reports import (
     Outcome,
 )
 from domain.values import Instant
+from workflows.names import agent_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ def judge(
         held = record.events.get(event)
         if held is not None and held.status is EventStatus.IN_PROGRESS:
             return _judge_running(event, _begun(held, lane, look), tuple(outcomes.values()), deployment, look)
-    return _judge_waiting(left[0], lane, tuple(outcomes.values()), deployment, look)
+    return _judge_waiting(left[0], lane, tuple(outcomes.values()), deployment, record.target.queue, look)
 
 
 def _begun(held: EventRecord, lane: Lane, look: _Look) -> Instant:
@@ -207,8 +208,17 @@ def _judge_running(
     return Wait(min(deadline, now + limits.look_seconds))
 
 
+def _not_picked_up(event: Event, queue: str, look: _Look) -> str:
+    seconds = look.limits.pickup_seconds
+    if look.seen or BY_EVENT[event].runner is not Runner.HOST:
+        return reasons.NOT_PICKED_UP.format(seconds=seconds, seen=look.last_seen)
+    agent = agent_of(queue)
+    text = reasons.NOBODY_THERE.format(seconds=seconds, command=f"slipway agent --id {agent}", queue=queue)
+    return text + reasons.AGENT_ELSEWHERE.format(tag=AGENT_TAG) if agent.startswith("i-") else text
+
+
 def _judge_waiting(
-    event: Event, lane: Lane, before: tuple[Outcome, ...], deployment: Deployment, look: _Look
+    event: Event, lane: Lane, before: tuple[Outcome, ...], deployment: Deployment, queue: str, look: _Look
 ) -> Verdict:
     limits, now = look.limits, look.now
     ends = (look.by_our_clock(outcome.end_time) for outcome in before if outcome.end_time)
@@ -217,7 +227,7 @@ def _judge_waiting(
     since = min(now, max(known))
     deadline = since + limits.pickup_seconds
     if now >= deadline:
-        text = reasons.NOT_PICKED_UP.format(seconds=limits.pickup_seconds, seen=look.last_seen)
+        text = _not_picked_up(event, queue, look)
         return Reap((*before, _lost(event, None, now, ErrorCode.UNKNOWN_ERROR, text)))
     if now < since + limits.nudge_seconds:
         return Wait(min(deadline, since + limits.nudge_seconds))

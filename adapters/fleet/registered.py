@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from domain.fleet import Instance
+from domain.fleet import Instance, TargetKind
+from domain.groups import DeploymentGroup
 from domain.ports import Shelf
 
 PAGE = 500
@@ -13,10 +14,16 @@ PAGE = 500
 class RegisteredFleet:
     """Every registered on-premises instance that was not deregistered."""
 
+    kinds = frozenset({TargetKind.ON_PREMISES})
+
     def __init__(self, shelf: Shelf[Instance]) -> None:
         self._shelf = shelf
 
-    def instances(self) -> Sequence[Instance]:
+    def instances(self, group: DeploymentGroup) -> Sequence[Instance]:
+        """All of them, in name order, if the group selects any."""
+        return self.everyone() if group.on_premises_instance_tag_filters or group.on_premises_tag_set else ()
+
+    def everyone(self) -> Sequence[Instance]:
         """All of them, in name order."""
         found: list[Instance] = []
         after = ""

@@ -85,6 +85,11 @@ class MemoryStore(MemoryDeployments, MemoryLanes, MemoryReports):
         with self._lock:
             return list(self._outbox.items())[: max(limit, 0)]
 
+    def outbox_count(self) -> int:
+        """How many happenings were not told yet."""
+        with self._lock:
+            return len(self._outbox)
+
     def told(self, places: Sequence[str]) -> None:
         """Move happenings that were told from the outbox to the history."""
         with self._lock:

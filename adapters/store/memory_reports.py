@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from adapters.store.hearing import hear
 from adapters.store.logs import Log, chunks, numbered
 from adapters.store.memory_state import MemoryPart, Run
-from adapters.store.reports import seen_of
+from adapters.store.reports import REMEMBERED, seen_of
 from domain.deployments import TargetRecord, TargetStatus
 from domain.fleet import AgentSeen
 from domain.moves import Heard, LogChunk
@@ -31,6 +31,14 @@ class MemoryReports(MemoryPart):
         known = self._seen.get(hello.host)
         if known is None or hello.at >= known.at:
             self._seen[hello.host] = seen_of(hello)
+            self._agents[hello.host] = hello.at
+            for host in [host for host, at in self._agents.items() if at < hello.at - REMEMBERED]:
+                del self._agents[host]
+
+    def agents(self, *, since: Instant | None = None) -> int:
+        """How many agents were heard of since then, or lately."""
+        with self._lock:
+            return sum(since is None or at >= since for at in self._agents.values())
 
     def _hear(self, heard: Heard) -> None:
         report = heard.report

@@ -48,6 +48,7 @@ class MemoryPart:
         self._waiting: dict[str, deque[str]] = {}
         self._hosts: dict[tuple[str, str], HostRecord] = {}
         self._seen: dict[str, AgentSeen] = {}
+        self._agents: dict[str, Instant] = {}
         self._outbox: dict[str, Happening] = {}
         self._history: deque[tuple[str, Happening]] = deque(maxlen=MOST_HISTORY)
         self._places = iter(range(1, 2**62))

@@ -21,6 +21,10 @@ class Outbox(Part):
         """Happenings not told yet, oldest first, each with its place in the outbox."""
         return self._read("outbox", "-", limit)
 
+    def outbox_count(self) -> int:
+        """How many happenings were not told yet."""
+        return int(self._connection.ask(lambda redis: redis.xlen(self._keys("outbox"))))
+
     def told(self, places: Sequence[str]) -> None:
         """Move happenings that were told from the outbox to the history."""
         known = [place for place in places if _PLACE.fullmatch(place)]

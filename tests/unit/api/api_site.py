@@ -52,6 +52,7 @@ class Site:
             authorize=self._authorize,
             audit=self._audit,
             ready=self._ready,
+            metrics=lambda: b"",
             now=lambda: NOW,
             request_id=lambda: f"request-{next(ids)}",
             limits=self.limits,

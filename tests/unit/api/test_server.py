@@ -141,6 +141,7 @@ def test_an_operation_that_is_not_served_is_unknown(site: Site) -> None:
         authorize=lambda _caller, _operation, _given: None,
         audit=site.records.append,
         ready=lambda: None,
+        metrics=lambda: b"",
         now=lambda: NOW,
         request_id=lambda: "an-id",
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import re
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 from config.logs import JsonFormatter, MaskingFormatter, log_config, start_logging
+from domain.work import working_on
 
 
 @pytest.fixture
@@ -61,3 +63,42 @@ def test_json_logs_are_one_object_a_line_with_addresses_masked() -> None:
     assert "\n" not in line
     assert "secret" not in line
     assert (content["level"], content["logger"]) == ("ERROR", "slipway.x")
+
+
+def line_of(message: str, **about: str) -> dict[str, str]:
+    record = logging.LogRecord("celery.x", logging.INFO, "x.py", 1, message, None, None)
+    content: dict[str, str] = json.loads(JsonFormatter(about).format(record))
+    return content
+
+
+def test_a_record_names_what_its_thread_works_on() -> None:
+    with working_on(deployment_id="d-1", application="shop"):
+        with working_on(target_id="web-1", event="Install", application=None):
+            inner = line_of("inside", process="agent", host="web-1")
+        outer = line_of("outside")
+    after = line_of("after")
+    assert inner.items() >= {
+        ("deployment_id", "d-1"),
+        ("application", "shop"),
+        ("target_id", "web-1"),
+        ("event", "Install"),
+        ("process", "agent"),
+        ("host", "web-1"),
+    }
+    assert "event" not in outer
+    assert outer["deployment_id"] == "d-1"
+    assert set(after) == {"time", "level", "logger", "message"}
+
+
+def test_threads_work_on_things_of_their_own() -> None:
+    with working_on(deployment_id="d-1"):
+        seen: list[dict[str, str]] = []
+        thread = threading.Thread(target=lambda: seen.append(line_of("elsewhere")))
+        thread.start()
+        thread.join()
+    assert "deployment_id" not in seen[0]
+
+
+def test_no_secret_reaches_a_field() -> None:
+    with working_on(application="redis://:hunter2@host/0"):
+        assert "hunter2" not in json.dumps(line_of("x"))

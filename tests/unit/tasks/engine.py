@@ -11,11 +11,14 @@ from adapters.store.memory import MemoryStore
 from domain.applications import Application
 from domain.errors import InvalidRevision
 from domain.fleet import Instance, TargetKind
-from domain.limits import Limits
+from domain.groups import DeploymentGroup
+from domain.limits import Limits, Quotas
 from domain.reports import BundleSource
 from domain.revisions import RevisionLocation
 from tasks.runtime import World
 from tests.unit.workflows.engine_values import NOW, a_group
+
+MOST_TARGETS = 1000
 
 
 class Sent:
@@ -52,8 +55,12 @@ class Hosts:
     """The hosts there are."""
 
     names: Sequence[str]
+    kinds: frozenset[TargetKind] = frozenset({TargetKind.ON_PREMISES})
+    trouble: Exception | None = None
 
-    def instances(self) -> Sequence[Instance]:
+    def instances(self, group: DeploymentGroup) -> Sequence[Instance]:  # noqa: ARG002
+        if self.trouble is not None:
+            raise self.trouble
         return [
             Instance(instance_id=name, kind=TargetKind.ON_PREMISES, arn=f"arn:{name}", tags={"role": "web"})
             for name in self.names
@@ -85,6 +92,7 @@ class Engine:
             dispatch=self.sent,
             publishers=(),
             limits=Limits(),
+            quotas=Quotas(targets=MOST_TARGETS),
             now=lambda: self.now,
             token=lambda: f"token-{next(numbers)}",
             new_id=lambda: f"d-NEW{next(numbers):06}",

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from celery.exceptions import Ignore
 
-from domain.deployments import CreateDeployment, DeploymentErrorCode, DeploymentStatus, Progress
-from domain.errors import RevisionMissing, WorldError
+from domain.deployments import CreateDeployment, Deployment, DeploymentErrorCode, DeploymentStatus, Progress
+from domain.errors import MissingRights, RevisionMissing, WorldError
+from domain.fleet import TargetKind
 from domain.groups import DeploymentGroup
 from tasks.admitting import create_deployment
 from tasks.rollout import begin, next_host, settle_now, stop
-from tests.unit.tasks.engine import Engine
+from tests.unit.tasks.engine import MOST_TARGETS, Engine
 from tests.unit.workflows.engine_values import NOW, a_deployment, a_revision
 from workflows.group_memory import begun
 
@@ -56,6 +57,75 @@ def test_an_application_that_was_deleted_is_named(engine: Engine) -> None:
     assert ended is not None
     assert ended.error_information is not None
     assert ended.error_information.code is DeploymentErrorCode.APPLICATION_MISSING
+
+
+def ended_at_begin(engine: Engine) -> Deployment:
+    deployment_id = created(engine)
+    begin(deployment_id)
+    ended = engine.store.deployment(deployment_id)
+    assert ended is not None
+    return ended
+
+
+def test_rights_that_are_missing_end_the_deployment_and_are_named(engine: Engine) -> None:
+    engine.hosts.trouble = MissingRights("AWS refuses the call ec2:DescribeInstances")
+    error = ended_at_begin(engine).error_information
+    assert error is not None
+    assert (error.code, error.message) == (
+        DeploymentErrorCode.IAM_ROLE_PERMISSIONS,
+        "AWS refuses the call ec2:DescribeInstances",
+    )
+
+
+def test_an_aws_that_is_away_leaves_the_deployment_to_be_begun_again(engine: Engine) -> None:
+    engine.hosts.trouble = WorldError("AWS does not answer")
+    deployment_id = created(engine)
+    with pytest.raises(WorldError):
+        begin(deployment_id)
+    waiting = engine.store.deployment(deployment_id)
+    assert waiting is not None
+    assert waiting.status is DeploymentStatus.CREATED
+    engine.hosts.trouble = None
+    begin(deployment_id)
+    under_way = engine.store.deployment(deployment_id)
+    assert under_way is not None
+    assert under_way.total == 2
+
+
+@pytest.mark.parametrize(
+    ("selection", "kinds", "said"),
+    [
+        ({"auto_scaling_groups": ("web",)}, {TargetKind.ON_PREMISES}, True),
+        ({"ec2_tag_filters": ({"key": "role", "value": "web"},)}, {TargetKind.ON_PREMISES}, True),
+        ({"auto_scaling_groups": ("web",)}, set(TargetKind), False),
+        ({}, {TargetKind.ON_PREMISES}, False),
+    ],
+)
+def test_where_aws_is_off_it_is_said_how_to_turn_it_on(
+    engine: Engine, selection: dict[str, Any], kinds: set[TargetKind], said: bool
+) -> None:
+    engine.hosts.names, engine.hosts.kinds = (), frozenset(kinds)
+    engine.store.groups.change("g-1", lambda group: type(group).model_validate({**dict(group), **selection}))
+    error = ended_at_begin(engine).error_information
+    assert error is not None
+    assert error.code is DeploymentErrorCode.NO_INSTANCES
+    assert ("SLIPWAY_AWS__ENABLED=true" in error.message) is said
+
+
+@pytest.mark.parametrize(("more", "code"), [(0, None), (1, DeploymentErrorCode.OVER_MAX_INSTANCES)])
+def test_more_targets_than_a_deployment_may_have_are_refused_with_their_numbers(
+    engine: Engine, more: int, code: DeploymentErrorCode | None
+) -> None:
+    engine.hosts.names = [f"web-{number}" for number in range(MOST_TARGETS + more)]
+    ended = ended_at_begin(engine)
+    error = ended.error_information
+    assert (error.code if error else None) is code
+    if error is not None:
+        assert ended.status is DeploymentStatus.FAILED
+        assert "1001 targets" in error.message
+        assert "may have 1000" in error.message
+        assert engine.store.targets(ended.deployment_id) == []
+        assert engine.store.running("g-1") is None
 
 
 def test_a_revision_that_nobody_can_fetch_is_named(engine: Engine) -> None:

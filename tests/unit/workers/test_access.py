@@ -67,6 +67,7 @@ class Installation:
             authorize=gate.authorize,
             audit=audit,
             ready=lambda: None,
+            metrics=lambda: b"",
             now=lambda: 5.0,
             request_id=lambda: "request-1",
         )

@@ -260,6 +260,14 @@ ALARM = ErrorInformation(code=DeploymentErrorCode.ALARM_ACTIVE, message="<cpu>")
 GONE = ErrorInformation(code=DeploymentErrorCode.DEPLOYMENT_GROUP_MISSING, message="gone")
 
 
+def test_the_hosts_that_nobody_served_are_named() -> None:
+    sample = [taken(f"web-{number}") for number in range(5)]
+    change = settle(a_deployment(), counts(taken=1, failed=1), now=NOW, sample=sample)
+    assert change is not None
+    assert change.deployment.error_information is not None
+    assert "(web-0, web-1, web-2 and 2 more)" in change.deployment.error_information.message
+
+
 @pytest.mark.parametrize(
     ("progress", "sample", "more", "status", "code"),
     [

@@ -16,6 +16,7 @@ from domain.fleet import HostRecord, Instance, InstanceHealth, RevisionHealth, T
 from domain.groups import DeploymentGroup, LastDeployment, TagFilter
 from tests.unit.workflows.engine_values import a_deployment, a_group, a_revision
 from workflows.decide import remembered
+from workflows.names import agent_of
 from workflows.targeting import choose, filter_groups, in_pick_order, matches, revision_health
 
 
@@ -125,6 +126,39 @@ def test_a_group_is_the_union_of_its_selections_each_host_once() -> None:
     assert choose(fleet, a_group()) == []
 
 
+NAMES = st.sampled_from(["i-1", "i-2", "web-1", "web-2"])
+GROUPS = st.lists(st.sampled_from(["blue", "green"]), unique=True).map(tuple)
+HOSTS = st.builds(
+    lambda name, role, groups: host(
+        name,
+        TargetKind.EC2 if name.startswith("i-") else TargetKind.ON_PREMISES,
+        tags={"role": role},
+        auto_scaling_groups=groups if name.startswith("i-") else (),
+    ),
+    NAMES,
+    st.sampled_from(["web", "db"]),
+    GROUPS,
+)
+FILTERS = st.sampled_from([(), group_of("role=web"), group_of("role=")])
+
+
+@given(st.lists(HOSTS, max_size=8), FILTERS, FILTERS, GROUPS)
+def test_the_union_has_no_host_twice_and_none_that_nothing_selects(
+    fleet: list[Instance], cloud: tuple[TagFilter, ...], premises: tuple[TagFilter, ...], members: tuple[str, ...]
+) -> None:
+    group = a_group(ec2_tag_filters=cloud, on_premises_instance_tag_filters=premises, auto_scaling_groups=members)
+    chosen = choose(fleet, group)
+    names = [instance.instance_id for instance in chosen]
+    assert len(names) == len(set(names))
+    selected = {
+        each.instance_id
+        for each in fleet
+        if set(each.auto_scaling_groups) & set(members)
+        or matches(each.tags, filter_groups(cloud if each.kind is TargetKind.EC2 else premises, ()))
+    }
+    assert set(names) == selected
+
+
 V0, V1, V2 = a_revision("v0"), a_revision("v1"), a_revision("v2")
 
 
@@ -230,6 +264,18 @@ def test_a_target_knows_its_queue() -> None:
     own, shared = in_pick_order(fleet, [HostRecord(), HostRecord()], group, deployment)
     assert (own.queue, own.zone, own.arn) == ("host.a", "z1", "arn:a")
     assert shared.queue == "host.shared"
+
+
+def test_an_ec2_instance_may_name_its_agent_by_a_tag() -> None:
+    tags = {"slipway:agent": "web-9"}
+    fleet = [host("i-1", TargetKind.EC2, tags=tags), host("i-2", TargetKind.EC2), host("web-1", tags=tags)]
+    targets = in_pick_order(fleet, [HostRecord()] * 3, a_group(), a_deployment())
+    assert [(target.target_id, target.queue) for target in targets] == [
+        ("i-1", "host.web-9"),
+        ("i-2", "host.i-2"),
+        ("web-1", "host.web-1"),
+    ]
+    assert [agent_of(target.queue) for target in targets] == ["web-9", "i-2", "web-1"]
 
 
 def test_quotes_around_an_etag_make_no_other_revision() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.deployments import EventRecord, Lane, TargetRecord
-from domain.fleet import AgentSeen
+from domain.fleet import AGENT_TAG, AgentSeen
 from domain.lifecycle import Event
 from domain.limits import Limits
 from domain.reports import (
@@ -127,6 +127,21 @@ def test_a_host_that_never_begins_is_given_up_after_five_minutes() -> None:
     assert lost.diagnostics.error_code is ErrorCode.UNKNOWN_ERROR
     assert "within 300 seconds" in lost.diagnostics.message
     assert "no agent has ever been seen" in lost.diagnostics.message
+
+
+def test_a_host_that_nobody_serves_says_what_to_start_and_where() -> None:
+    lost = failed_of(look(300))
+    assert lost.diagnostics is not None
+    assert "slipway agent --id web-1" in lost.diagnostics.message
+    assert "queue host.web-1 " in lost.diagnostics.message
+    assert AGENT_TAG not in lost.diagnostics.message
+
+
+def test_an_instance_that_nobody_serves_may_have_an_agent_of_another_name() -> None:
+    lost = failed_of(look(300, record=taken("i-0123456789abcdef0")))
+    assert lost.diagnostics is not None
+    assert "slipway agent --id i-0123456789abcdef0" in lost.diagnostics.message
+    assert "tag `slipway:agent`" in lost.diagnostics.message
 
 
 def test_the_reason_says_when_the_agent_was_last_seen() -> None:

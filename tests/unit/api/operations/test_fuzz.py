@@ -114,6 +114,7 @@ def served(api: Api, records: list[CallRecord[str]], *, cbor: bool) -> Client:
         authorize=lambda _caller, _operation, _given: None,
         audit=records.append,
         ready=lambda: None,
+        metrics=lambda: b"",
         now=lambda: NOW,
         request_id=lambda: str(uuid.uuid4()),
     )

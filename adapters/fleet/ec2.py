@@ -1,0 +1,78 @@
+"""EC2 instances, by their tags and by membership in Auto Scaling groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from adapters.aws import Aws
+from adapters.fleet.auto_scaling import members_of
+from domain.fleet import Instance, TargetKind
+from domain.groups import DeploymentGroup, TagFilterType
+
+STATES = ("pending", "running", "stopping", "stopped")
+"""All but terminated and shutting-down: a stopped instance is a target too, and fails as one."""
+PAGE = 1000
+IDS = 200
+"""Values that one filter of a call may have."""
+_SPECIAL = frozenset("*?\\")
+
+
+class Ec2Fleet:
+    """The instances of one account and region that a group could select."""
+
+    kinds = frozenset({TargetKind.EC2})
+
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    def instances(self, group: DeploymentGroup) -> Sequence[Instance]:
+        """Those with tags that the group looks at, and the members of its Auto Scaling groups; each once."""
+        members = members_of(self._aws, group.auto_scaling_groups)
+        wanted = [group.ec2_tag_filters, *group.ec2_tag_set]
+        found: dict[str, Instance] = {}
+        if any(wanted):
+            found = {each.instance_id: each for each in self._described(members, narrowing(group))}
+        unknown = [instance_id for instance_id in sorted(members) if instance_id not in found]
+        for at in range(0, len(unknown), IDS):
+            only = {"Name": "instance-id", "Values": unknown[at : at + IDS]}
+            found |= {each.instance_id: each for each in self._described(members, [only])}
+        return list(found.values())
+
+    def _described(
+        self, members: Mapping[str, tuple[str, ...]], filters: Sequence[Mapping[str, object]]
+    ) -> Iterator[Instance]:
+        """The instances there are at all that pass the filters; never a part of them."""
+        alive = {"Name": "instance-state-name", "Values": list(STATES)}
+        pages = self._aws.pages(
+            "ec2", "describe_instances", Filters=[alive, *filters], PaginationConfig={"PageSize": PAGE}
+        )
+        meta = self._aws.client("ec2").meta
+        for page in pages:
+            for reservation in page["Reservations"]:
+                arn = f"arn:{meta.partition}:ec2:{meta.region_name}:{reservation['OwnerId']}:instance/"
+                for described in reservation["Instances"]:
+                    yield instance_of(described, arn, members.get(described["InstanceId"], ()))
+
+
+def instance_of(described: Mapping[str, Any], arn: str, auto_scaling_groups: tuple[str, ...]) -> Instance:
+    """An instance as EC2 describes it."""
+    instance_id = described["InstanceId"]
+    return Instance(
+        instance_id=instance_id,
+        kind=TargetKind.EC2,
+        arn=arn + instance_id,
+        tags={tag["Key"]: tag["Value"] for tag in described.get("Tags", ())},
+        zone=described.get("Placement", {}).get("AvailabilityZone"),
+        auto_scaling_groups=auto_scaling_groups,
+    )
+
+
+def narrowing(group: DeploymentGroup) -> list[Mapping[str, object]]:
+    """What EC2 is asked to leave out, so that a group in a large account need not read all of it. Never a host that the
+    group selects: keys that EC2 would take for patterns, and values without a key, narrow nothing."""
+    for alternatives in (group.ec2_tag_filters, *group.ec2_tag_set):
+        keys = [None if one.type is TagFilterType.VALUE_ONLY else one.key for one in alternatives]
+        if keys and all(key and _SPECIAL.isdisjoint(key) for key in keys):
+            return [{"Name": "tag-key", "Values": sorted({str(key) for key in keys})}]
+    return []

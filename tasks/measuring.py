@@ -1,0 +1,87 @@
+"""What is measured: what tasks count as they go, and what is looked up when somebody reads the metrics."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from domain import metrics
+from domain.deployments import Deployment, DeploymentStatus
+from domain.errors import WorldError
+from domain.metrics import Counts, Family, Series
+from domain.ports import Counters, Meter
+from domain.reports import Outcome
+from tasks.runtime import World
+from workflows import names
+
+QUEUES = (
+    names.CONTROL_QUEUE,
+    names.TRAFFIC_QUEUE,
+    names.REPORTS_QUEUE,
+    names.TRIGGER_QUEUE,
+    names.TRIGGER_DEAD_QUEUE,
+)
+LATELY = 60.0
+PAGE = 100
+
+
+def count_events(meter: Meter, outcomes: Sequence[Outcome]) -> None:
+    """Count the events of a host that is done with its deployment."""
+    for outcome in outcomes:
+        meter.count(metrics.EVENTS, outcome.event.value, outcome.status.value)
+        if outcome.start_time is not None and outcome.end_time is not None:
+            meter.observe(metrics.EVENT_SECONDS, outcome.end_time - outcome.start_time, outcome.event.value)
+
+
+def count_end(meter: Meter, deployment: Deployment) -> None:
+    """Count a deployment that ended."""
+    meter.count(metrics.DEPLOYMENTS_ENDED, deployment.status.value)
+
+
+def count_call(meter: Meter, operation: str, code: str, seconds: float) -> None:
+    """Count a call of the API; `code` is that of its error, or empty."""
+    meter.count(metrics.API_CALLS, operation, code or "OK")
+    meter.observe(metrics.API_SECONDS, seconds, operation)
+
+
+def gather(world: World, counters: Counters) -> Counts:
+    """Every number, as of now; of a store or a broker that does not answer only that."""
+    numbers: dict[Series, float] = {}
+    for part, look in (("store", _in_store(world, counters)), ("broker", _in_broker(world))):
+        try:
+            numbers.update(look)
+        except WorldError:
+            numbers[Series(metrics.UP.name, (part,))] = 0.0
+        else:
+            numbers[Series(metrics.UP.name, (part,))] = 1.0
+    return numbers
+
+
+def _in_store(world: World, counters: Counters) -> Iterator[tuple[Series, float]]:
+    yield from counters.read().items()
+    present = Counter(_statuses(world))
+    for status in DeploymentStatus:
+        if not status.final:
+            yield _number(metrics.DEPLOYMENTS, status.value), float(present[status])
+    yield _number(metrics.AGENTS_KNOWN), float(world.store.agents())
+    yield _number(metrics.AGENTS_SEEN), float(world.store.agents(since=world.now() - LATELY))
+    yield _number(metrics.OUTBOX_EVENTS), float(world.store.outbox_count())
+
+
+def _statuses(world: World) -> Iterator[DeploymentStatus]:
+    after = ""
+    while ids := world.store.active(after=after, limit=PAGE):
+        for deployment in world.store.deployments(ids):
+            # One that ended since is counted there.
+            if deployment is not None and not deployment.status.final:
+                yield deployment.status
+        after = ids[-1]
+
+
+def _in_broker(world: World) -> Iterator[tuple[Series, float]]:
+    for queue in QUEUES:
+        yield _number(metrics.QUEUE_MESSAGES, queue), float(world.dispatch.waiting(queue))
+
+
+def _number(family: Family, *labels: str) -> Series:
+    return Series(family.name, labels)
