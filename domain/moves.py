@@ -113,6 +113,19 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """A deployment with what is told beside it, read at one moment."""
+
+    deployment: Deployment
+    progress: Progress | None
+    """The counters of its present phase, None before that opened."""
+    application_name: str | None
+    """Today's name; None if the application was deleted."""
+    group_name: str | None
+    """Today's name; None if the group was deleted."""
+
+
+@dataclass(frozen=True, slots=True)
 class LogChunk:
     """Consecutive lines of an event's log: `first` counts from 0, `dropped` bytes were left out before it."""
 

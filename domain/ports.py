@@ -16,7 +16,7 @@ from domain.fleet import AgentSeen, ArnHolder, HostRecord, Instance, TargetKind
 from domain.groups import DeploymentGroup
 from domain.happenings import Happening
 from domain.metrics import Counts, Family
-from domain.moves import Admitted, Change, Changed, Due, Heard, LaneView, LogChunk, Move
+from domain.moves import Admitted, Change, Changed, Due, Heard, LaneView, LogChunk, Move, Shown
 from domain.reports import BundleSource, HostReport
 from domain.revisions import Revision, RevisionLocation
 from domain.values import Entry, Instant, Value
@@ -131,6 +131,12 @@ class Store(Protocol):
     def deployments(self, deployment_ids: Sequence[str]) -> list[Deployment | None]:
         """Deployments in the order of the ids."""
 
+    def shown(self, deployment_ids: Sequence[str]) -> list[Shown | None]:
+        """Deployments in the order of the ids, with their counters and under today's names."""
+
+    def forget_deployments(self, application_id: str) -> None:
+        """List the deployments of an application no more, for it is deleted; those that run go on to their end."""
+
     def recent(
         self,
         *,
@@ -171,9 +177,6 @@ class Store(Protocol):
 
     def progress(self, deployment_id: str, phase: int) -> Progress | None:
         """The counters of a phase, None before it opened."""
-
-    def progress_of(self, phases: Sequence[tuple[str, int]]) -> list[Progress | None]:
-        """The counters of phases of many deployments, in their order; in one round trip."""
 
     def lane(self, deployment_id: str, phase: int, number: int) -> Lane:
         """A lane as it stands; one that was never touched is at step 0."""

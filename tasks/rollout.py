@@ -92,6 +92,9 @@ def _begin(world: World, deployment: Deployment) -> None:
 def _start(world: World, deployment: Deployment) -> Deployment | None:
     """The deployment InProgress with its targets laid out; None where it ended instead."""
     application = world.store.applications.get(deployment.application_id)
+    if application is None:
+        # It was admitted while its application was being deleted.
+        world.store.forget_deployments(deployment.application_id)
     group = world.store.groups.get(deployment.deployment_group_id)
     chosen, refusal = _choose(world, group if application else None)
     targets = _in_order(world, deployment, group, chosen) if group else ()

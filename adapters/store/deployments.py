@@ -5,18 +5,21 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 
+from adapters.store.connection import Answer
 from adapters.store.contention import tries
 from adapters.store.part import Part
-from adapters.store.records import instant
+from adapters.store.records import instant, pairs
 from domain import reasons
-from domain.deployments import Deployment, DeploymentStatus, moved
+from domain.deployments import Deployment, DeploymentStatus, Progress, moved
 from domain.errors import Conflict, DeploymentLimitExceeded
 from domain.happenings import Happening
-from domain.moves import Admitted, Change, Changed
+from domain.moves import Admitted, Change, Changed, Shown
 from domain.values import Instant
 
 TOKEN_SECONDS = 86_400
 """How long a request token is remembered."""
+PAGE = 100
+"""Deployments read or forgotten by one script."""
 
 
 class Deployments(Part):
@@ -28,6 +31,7 @@ class Deployments(Part):
         """Keep a new deployment and claim its group."""
         given = {
             "id": deployment.deployment_id,
+            "application": deployment.application_id,
             "group": deployment.deployment_group_id,
             "created": instant(deployment.create_time),
             "token": token or "",
@@ -81,6 +85,16 @@ class Deployments(Part):
         found = iter(self._connection.run("recent", given))
         return [(float(at), deployment_id) for deployment_id, at in zip(found, found, strict=True)]
 
+    def shown(self, deployment_ids: Sequence[str]) -> list[Shown | None]:
+        """Deployments in the order of the ids, with their counters and under today's names."""
+        pages = (deployment_ids[at : at + PAGE] for at in range(0, len(deployment_ids), PAGE))
+        return [_shown(each) for page in pages for each in self._connection.run("shown", {"ids": list(page)})]
+
+    def forget_deployments(self, application_id: str) -> None:
+        """List the deployments of an application no more."""
+        while self._connection.run("forget", {"application": application_id, "most": PAGE}):
+            pass
+
     def active(self, *, after: str = "", limit: int = 100) -> list[str]:
         """Ids of deployments that have not ended, in id order."""
         low = f"({after}" if after else "-"
@@ -127,6 +141,18 @@ class Deployments(Part):
         }
         freed: str | None = self._connection.run("change", given)
         return freed
+
+
+def _shown(held: Answer) -> Shown | None:
+    if not held:
+        return None
+    text, progress, application_name, group_name = held
+    return Shown(
+        deployment=Deployment.model_validate_json(text),
+        progress=Progress.model_validate(pairs(progress)) if progress else None,
+        application_name=application_name,
+        group_name=group_name and group_name.partition("/")[2],
+    )
 
 
 def as_queued(deployment: Deployment) -> Deployment:

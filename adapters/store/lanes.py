@@ -62,14 +62,8 @@ class Lanes(Part):
 
     def progress(self, deployment_id: str, phase: int) -> Progress | None:
         """The counters of a phase, None before it opened."""
-        return self.progress_of([(deployment_id, phase)])[0]
-
-    def progress_of(self, phases: Sequence[tuple[str, int]]) -> list[Progress | None]:
-        """The counters of many phases, in their order."""
-        if not phases:
-            return []
-        found = self._connection.ask_all(lambda pipe: [pipe.hgetall(self._keys("progress", *each)) for each in phases])
-        return [Progress.model_validate(held) if held else None for held in found]
+        held = self._connection.ask(lambda redis: redis.hgetall(self._keys("progress", deployment_id, phase)))
+        return Progress.model_validate(held) if held else None
 
     def lane(self, deployment_id: str, phase: int, number: int) -> Lane:
         """A lane as it stands; one that was never touched is at step 0."""

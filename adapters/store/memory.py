@@ -20,6 +20,7 @@ from domain.configs import DeploymentConfig
 from domain.fleet import ArnHolder, Instance
 from domain.groups import DeploymentGroup
 from domain.happenings import Happening
+from domain.moves import Shown
 from domain.ports import Directory, Shelf
 from domain.revisions import Revision
 
@@ -79,6 +80,24 @@ class MemoryStore(MemoryDeployments, MemoryLanes, MemoryReports):
     def iam_arns(self) -> Shelf[ArnHolder]:
         """By ARN."""
         return self._iam_arns
+
+    def shown(self, deployment_ids: Sequence[str]) -> list[Shown | None]:
+        """Deployments in the order of the ids, with their counters and under today's names."""
+        with self._lock:
+            return [self._shown(deployment_id) for deployment_id in deployment_ids]
+
+    def _shown(self, deployment_id: str) -> Shown | None:
+        deployment = self.deployment(deployment_id)
+        if deployment is None:
+            return None
+        application = self.applications.get(deployment.application_id)
+        group = self.groups.get(deployment.deployment_group_id)
+        return Shown(
+            deployment=deployment,
+            progress=self.progress(deployment_id, deployment.phase),
+            application_name=application.application_name if application else None,
+            group_name=group.deployment_group_name if group else None,
+        )
 
     def outbox(self, *, limit: int = 100) -> list[tuple[str, Happening]]:
         """Happenings not told yet, oldest first, each with its place in the outbox."""

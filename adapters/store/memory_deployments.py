@@ -78,7 +78,7 @@ class MemoryDeployments(MemoryPart):
                 (
                     (run.deployment.create_time, deployment_id)
                     for deployment_id, run in self._runs.items()
-                    if group_id is None or run.deployment.deployment_group_id == group_id
+                    if run.listed and group_id in {None, run.deployment.deployment_group_id}
                 ),
                 reverse=True,
             )
@@ -90,6 +90,12 @@ class MemoryDeployments(MemoryPart):
                 and (after is None or entry < after)
             ]
             return fits[: max(limit, 0)]
+
+    def forget_deployments(self, application_id: str) -> None:
+        """List the deployments of an application no more."""
+        with self._lock:
+            for run in self._runs.values():
+                run.listed = run.listed and run.deployment.application_id != application_id
 
     def active(self, *, after: str = "", limit: int = 100) -> list[str]:
         """Ids of deployments that have not ended, in id order."""

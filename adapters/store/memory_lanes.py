@@ -51,11 +51,6 @@ class MemoryLanes(MemoryPart):
             run = self._runs.get(deployment_id)
             return run.progress.get(phase) if run else None
 
-    def progress_of(self, phases: Sequence[tuple[str, int]]) -> list[Progress | None]:
-        """The counters of many phases, in their order."""
-        with self._lock:
-            return [self.progress(deployment_id, phase) for deployment_id, phase in phases]
-
     def lane(self, deployment_id: str, phase: int, number: int) -> Lane:
         """A lane as it stands; one that was never touched is at step 0."""
         with self._lock:

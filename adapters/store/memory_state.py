@@ -23,6 +23,7 @@ class Run:
     deployment: Deployment
     order: dict[int, str] = field(default_factory=dict)
     records: dict[str, TargetRecord] = field(default_factory=dict)
+    listed: bool = True
     phase_of: dict[str, int] = field(default_factory=dict)
     """The phase in which a target was taken."""
     progress: dict[int, Progress] = field(default_factory=dict)

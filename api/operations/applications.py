@@ -103,4 +103,5 @@ def delete_application(site: Site, given: Given) -> None:
     while names := site.store.revisions.names(prefix=prefix, limit=finding.MANY):
         for name in names:
             site.store.revisions.remove(name)
+    site.store.forget_deployments(found.application_id)
     site.store.applications.remove(found.application_id)

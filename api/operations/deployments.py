@@ -89,19 +89,15 @@ def batch_get_deployments(site: Site, given: Given) -> Answer:
 
 def _infos(site: Site, ids: Sequence[str]) -> list[Answer]:
     """What is told of deployments, under today's names; those of deleted applications are gone with them."""
-    deployments = [each for each in site.store.deployments(ids) if each is not None]
-    applications = site.store.applications.many([each.application_id for each in deployments])
-    groups = site.store.groups.many([each.deployment_group_id for each in deployments])
-    counted = site.store.progress_of([(each.deployment_id, each.phase) for each in deployments])
     return [
         deployment_info(
-            each,
-            progress,
-            application_name=application.application_name,
-            group_name=group.deployment_group_name if group else each.deployment_group_name,
+            each.deployment,
+            each.progress,
+            application_name=each.application_name,
+            group_name=each.group_name or each.deployment.deployment_group_name,
         )
-        for each, application, group, progress in zip(deployments, applications, groups, counted, strict=True)
-        if application is not None
+        for each in site.store.shown(ids)
+        if each is not None and each.application_name is not None
     ]
 
 
@@ -181,6 +177,9 @@ def _recent(site: Site, asked: _Asked) -> tuple[list[str], Place | None]:
 
 
 def _fitting(site: Site, asked: _Asked, ids: Sequence[str]) -> frozenset[str]:
+    if not asked.statuses:
+        # The index answered all that was asked: group, time, and that the application is there.
+        return frozenset(ids)
     found = [each for each in site.store.deployments(ids) if each is not None]
     return frozenset(each.deployment_id for each in _known(site, found) if asked.fits(each))
 

@@ -46,10 +46,10 @@ def config(site: Site, name: str) -> DeploymentConfig:
 
 def deployment(site: Site, deployment_id: str) -> Deployment:
     """Raises DeploymentDoesNotExist, also for one whose application was deleted: its deployments went with it."""
-    found = site.store.deployment(deployment_id)
-    if found is None or site.store.applications.get(found.application_id) is None:
+    found = site.store.shown([deployment_id])[0]
+    if found is None or found.application_name is None:
         raise no_deployment(deployment_id)
-    return found
+    return found.deployment
 
 
 def no_deployment(deployment_id: str) -> DeploymentDoesNotExist:

@@ -8,9 +8,11 @@ from collections.abc import Callable
 
 import pytest
 
+from domain.applications import Application
 from domain.deployments import DeploymentStatus, Progress
 from domain.errors import CallerError, Conflict, DeploymentLimitExceeded, IllegalMove
-from domain.moves import Admitted
+from domain.groups import DeploymentGroup
+from domain.moves import Admitted, Shown
 from domain.ports import Store
 from tests.contract.conftest import Peers
 from tests.contract.store_values import NOW, a_deployment, a_happening, rolling, to_status
@@ -196,6 +198,36 @@ def test_recent_is_newest_first_and_stable(store: Store) -> None:
     store.change("d-2", END)
     store.admit(a_deployment("d-5", group="g-1", at=9.0), token=None, queue=False)
     assert store.recent(group_id="g-1") == [(9.0, "d-5"), (2.0, "d-2")]
+
+
+def test_what_is_shown_is_under_todays_names(store: Store) -> None:
+    deployment = rolling(store, total=3, lanes=2)
+    admit(store, "d-2", group="g-2")
+    before = store.shown(["d-2", "d-9", "d-1"])
+    assert [each and (each.application_name, each.group_name) for each in before] == [(None, None), None, (None, None)]
+    store.applications.add(Application(application_id="a-1", application_name="shop", create_time=NOW))
+    store.groups.add(DeploymentGroup(application_id="a-1", deployment_group_id="g-1", deployment_group_name="new"))
+    assert store.shown(["d-1", "d-2"]) == [
+        Shown(deployment, Progress(total=3, lanes=2), "shop", "new"),
+        Shown(a_deployment("d-2", group="g-2"), None, "shop", None),
+    ]
+    assert store.shown([]) == []
+    assert len(store.shown(["d-1"] * 250)) == 250
+
+
+def test_deployments_of_a_deleted_application_are_listed_no_more(store: Store) -> None:
+    for number in range(250):
+        store.admit(a_deployment(f"d-{number:03}", group=f"g-{number}"), token=None, queue=False)
+    other = a_deployment("d-other", group="g-other").model_copy(update={"application_id": "a-2"})
+    store.admit(other, token=None, queue=False)
+    store.forget_deployments("a-1")
+    assert store.recent(limit=1000) == [(NOW, "d-other")]
+    assert store.recent(group_id="g-7") == []
+    assert status_of(store, "d-007") is DeploymentStatus.CREATED
+    assert "d-007" in store.active(limit=1000)
+    store.forget_deployments("a-1")
+    store.forget_deployments("a-9")
+    assert store.recent(group_id="g-other") == [(NOW, "d-other")]
 
 
 def test_active_goes_page_by_page(store: Store) -> None:

@@ -100,9 +100,6 @@ def test_a_phase_opens_once(store: Store) -> None:
     rolling(store, total=3, lanes=2)
     assert store.progress("d-1", 0) == Progress(total=3, lanes=2)
     assert store.progress("d-1", 1) is None
-    asked = [("d-1", 1), ("d-1", 0), ("d-9", 0), ("d-1", 0)]
-    assert store.progress_of(asked) == [None, Progress(total=3, lanes=2), None, Progress(total=3, lanes=2)]
-    assert store.progress_of([]) == []
     take_one(store)
     store.open_phase("d-1", 0, Progress(total=9, lanes=9), check_at=NOW)
     assert store.progress("d-1", 0) == Progress(version=1, total=3, taken=1, lanes=2)

@@ -190,6 +190,7 @@ class Sameness(RuleBasedStateMachine):
     @invariant()
     def the_same_is_held(self) -> None:
         self.both(lambda store: (store.deployments(DEPLOYMENTS), store.active(), store.recent(), store.seen(HOSTS)))
+        self.both(lambda store: (store.shown(DEPLOYMENTS), store.active_count()))
         self.both(lambda store: [(store.running(g), store.recent(group_id=g)) for g in GROUPS])
         self.both(lambda store: [store.host_records(g, HOSTS) for g in GROUPS])
         self.both(lambda store: (store.due(NOW + 200), store.due(NOW + 50), told_of(store.outbox())))

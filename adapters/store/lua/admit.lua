@@ -26,6 +26,7 @@ end
 redis.call('ZADD', key('active'), 0, input.id)
 redis.call('ZADD', key('recent'), input.created, input.id)
 redis.call('ZADD', key('recent', input.group), input.created, input.id)
+redis.call('ZADD', key('recent-of', input.application), input.created, input.id)
 if token then redis.call('SET', token, input.id, 'EX', input.token_seconds) end
 tell(input.happenings)
 return {'new', input.id, running and 1 or 0}
