@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -64,6 +65,19 @@ def boto(url: str, key: Key) -> Iterator[Any]:
     )
     with closing(made):
         yield made
+
+
+def aws_version_2() -> str | None:
+    """A command line of the second version, as distributions have it."""
+    for folder in os.environ["PATH"].split(os.pathsep):
+        program = Path(folder) / "aws"
+        if program.is_file() and _version(program).startswith("aws-cli/2."):
+            return str(program)
+    return None
+
+
+def _version(program: Path) -> str:
+    return subprocess.run([program, "--version"], capture_output=True, text=True, check=False, timeout=60).stdout
 
 
 def aws(site: Site, url: str, key: Key, *arguments: str) -> Any:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from botocore.exceptions import WaiterError
 
+from tests.services import require
 from tests.site import Site, wait_until, write_revision
-from tests.stories.api_process import Key, api_site, aws, boto, make_key
+from tests.stories.api_process import Key, api_site, aws, aws_version_2, boto, make_key
 
 HOSTS = ("web-1", "web-2")
 NAMED = {"applicationName": "app", "deploymentGroupName": "web"}
@@ -248,3 +253,35 @@ def test_pages_through_the_real_store(here: Installed) -> None:
     assert len([name for name in names if name.startswith("p")]) == 230
     listed = here.aws("list-applications")["applications"]
     assert listed == names
+
+
+def test_version_2_of_the_aws_command_line_is_served(here: Installed) -> None:
+    program = require(aws_version_2(), "aws of version 2 (Debian's awscli)")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(here.site.home),
+        "AWS_ACCESS_KEY_ID": here.key.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": here.key.secret,
+        "AWS_DEFAULT_REGION": "eu-north-1",
+    }
+
+    def ask(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [program, "--endpoint-url", here.url, "deploy", *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+    shown = ask("get-application", "--application-name", "app")
+    assert json.loads(shown.stdout)["application"]["applicationName"] == "app"
+    assert "(ApplicationDoesNotExistException)" in ask("get-application", "--application-name", "nobody").stderr
+    page = ask("list-deployments", "--max-items", "1", "--create-time-range", "start=2020-01-01T00:00:00Z")
+    assert len(json.loads(page.stdout)["deployments"]) <= 1
+
+
+def test_calls_and_events_are_measured(here: Installed) -> None:
+    def measured() -> str | None:
+        told = httpx.get(f"{here.url}/metrics")
+        assert told.headers["content-type"].startswith("text/plain")
+        return told.text if 'slipway_api_calls_total{code="OK",operation="CreateApplication"}' in told.text else None
+
+    text = wait_until(measured, "the calls in the metrics")
+    assert "slipway_agents_seen 2.0" in text
+    assert 'slipway_up{part="store"} 1.0' in text
