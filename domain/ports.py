@@ -116,13 +116,20 @@ class Store(Protocol):
         """Which on-premises instance was registered last with an IAM ARN, by ARN."""
 
     def admit(
-        self, deployment: Deployment, *, token: str | None, queue: bool, happenings: Sequence[Happening] = ()
+        self,
+        deployment: Deployment,
+        *,
+        token: str | None,
+        queue: bool,
+        happenings: Sequence[Happening] = (),
+        most: int = 10**9,
     ) -> Admitted:
         """Keep a new deployment and claim its group.
 
         With a group that is busy: DeploymentLimitExceeded naming the running id or, with `queue`, the deployment is
         kept as Queued behind those that wait already (`happenings` are told either way). A `token` seen before (within
-        a day) answers with its deployment and writes nothing.
+        a day) answers with its deployment and writes nothing. With `most` deployments under way already:
+        DeploymentLimitExceeded.
         """
 
     def deployment(self, deployment_id: str) -> Deployment | None:

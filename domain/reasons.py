@@ -70,3 +70,4 @@ NO_ROLLBACK_YET = (
     "Automatic rollback is configured, but this version of Slipway does not roll back by itself yet. "
     "Deploy the earlier revision again if this deployment fails."
 )
+TOO_MANY_RUNNING = "At most {most} deployments may be under way; wait until some have ended."

@@ -100,7 +100,7 @@ def admit(
     revision = request.revision or group.target_revision
     if revision is None:
         raise InvalidInput(f"The deployment group {group_name} has no revision to restart; deploy one first.")
-    _check_possible(request, group)
+    _check_possible(request, group, config)
     return Deployment(
         deployment_id=deployment_id,
         application_id=application.application_id,
@@ -138,8 +138,13 @@ def _required(request: CreateDeployment) -> tuple[str, str]:
     return request.application_name, request.deployment_group_name
 
 
-def _check_possible(request: CreateDeployment, group: DeploymentGroup) -> None:
+def _check_possible(request: CreateDeployment, group: DeploymentGroup, config: DeploymentConfig) -> None:
     """Refuse what this version does not do yet, rather than leave it out in silence."""
+    if config.zonal_config is not None:
+        raise InvalidInput(
+            f"{config.deployment_config_name} goes zone by zone, which this version of Slipway does not do yet; choose "
+            "another deployment configuration."
+        )
     style = group.deployment_style
     if style and style.deployment_type is DeploymentType.BLUE_GREEN:
         raise InvalidLoadBalancerInfo("Blue/green deployments are not supported by this version of Slipway yet.")

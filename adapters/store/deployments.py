@@ -18,6 +18,7 @@ from domain.values import Instant
 
 TOKEN_SECONDS = 86_400
 """How long a request token is remembered."""
+UNLIMITED = 10**9
 PAGE = 100
 """Deployments read or forgotten by one script."""
 
@@ -26,7 +27,13 @@ class Deployments(Part):
     """The Store's methods on deployments as a whole."""
 
     def admit(
-        self, deployment: Deployment, *, token: str | None, queue: bool, happenings: Sequence[Happening] = ()
+        self,
+        deployment: Deployment,
+        *,
+        token: str | None,
+        queue: bool,
+        happenings: Sequence[Happening] = (),
+        most: int = UNLIMITED,
     ) -> Admitted:
         """Keep a new deployment and claim its group."""
         given = {
@@ -37,12 +44,15 @@ class Deployments(Part):
             "token": token or "",
             "token_seconds": TOKEN_SECONDS,
             "queue": queue,
+            "most": most,
             "document": deployment.model_dump_json(),
             "queued": as_queued(deployment).model_dump_json(),
             "nonce": secrets.token_hex(8),
             "happenings": [happening.model_dump_json() for happening in happenings],
         }
         verdict, deployment_id, waits = self._connection.run("admit", given)
+        if verdict == "full":
+            raise too_many_running(most)
         if verdict == "busy":
             raise group_busy(deployment, deployment_id)
         if verdict == "taken":
@@ -164,6 +174,11 @@ def group_busy(deployment: Deployment, running: str) -> DeploymentLimitExceeded:
     """The refusal of a deployment whose group has another."""
     group = deployment.deployment_group_name
     return DeploymentLimitExceeded(reasons.GROUP_BUSY.format(group=group, running=running), running=running)
+
+
+def too_many_running(most: int) -> DeploymentLimitExceeded:
+    """The refusal of a deployment when as many as may be are under way."""
+    return DeploymentLimitExceeded(reasons.TOO_MANY_RUNNING.format(most=most))
 
 
 def id_taken(deployment_id: str) -> Conflict:

@@ -6,7 +6,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from adapters.store.deployments import TOKEN_SECONDS, as_queued, check_change, group_busy, id_taken
+from adapters.store.deployments import (
+    TOKEN_SECONDS,
+    UNLIMITED,
+    as_queued,
+    check_change,
+    group_busy,
+    id_taken,
+    too_many_running,
+)
 from adapters.store.memory_shelf import kept
 from adapters.store.memory_state import MemoryPart, Run
 from domain.deployments import Deployment
@@ -19,7 +27,13 @@ class MemoryDeployments(MemoryPart):
     """The Store's methods on deployments as a whole."""
 
     def admit(
-        self, deployment: Deployment, *, token: str | None, queue: bool, happenings: Sequence[Happening] = ()
+        self,
+        deployment: Deployment,
+        *,
+        token: str | None,
+        queue: bool,
+        happenings: Sequence[Happening] = (),
+        most: int = UNLIMITED,
     ) -> Admitted:
         """Keep a new deployment and claim its group."""
         with self._lock:
@@ -27,6 +41,8 @@ class MemoryDeployments(MemoryPart):
                 return Admitted(deployment_id=earlier, repeated=True, queued=self._waits(earlier))
             if deployment.deployment_id in self._runs:
                 raise id_taken(deployment.deployment_id)
+            if self.active_count() >= most:
+                raise too_many_running(most)
             running = self._running.get(deployment.deployment_group_id)
             if running is not None and not queue:
                 raise group_busy(deployment, running)

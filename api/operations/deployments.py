@@ -26,7 +26,6 @@ from domain.errors import (
     ApplicationNameRequired,
     DeploymentAlreadyCompleted,
     DeploymentGroupNameRequired,
-    DeploymentLimitExceeded,
     InvalidInput,
 )
 from workflows.group_checks import check_alarms, check_processes
@@ -60,11 +59,6 @@ def create_deployment(site: Site, given: Given) -> Answer:
         raise InvalidInput(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None
     check_alarms(request.override_alarm_configuration, site.quotas)
     check_processes(request.ec2_deployment_options)
-    if site.store.active_count() >= site.quotas.running_deployments:
-        finding.group(site, finding.application(site, given["applicationName"]), given["deploymentGroupName"])
-        raise DeploymentLimitExceeded(
-            f"At most {site.quotas.running_deployments} deployments may be under way; wait until some end."
-        )
     return {"deploymentId": site.create_deployment(request)}
 
 

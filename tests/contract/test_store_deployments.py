@@ -200,6 +200,19 @@ def test_recent_is_newest_first_and_stable(store: Store) -> None:
     assert store.recent(group_id="g-1") == [(9.0, "d-5"), (2.0, "d-2")]
 
 
+def test_no_more_are_under_way_than_may_be(store: Store) -> None:
+    for number in range(2):
+        store.admit(a_deployment(f"d-{number}", group=f"g-{number}"), token=f"t-{number}", queue=False, most=2)
+    with pytest.raises(DeploymentLimitExceeded, match="2") as refused:
+        store.admit(a_deployment("d-2", group="g-2"), token=None, queue=True, most=2)
+    assert refused.value.running is None
+    assert store.deployment("d-2") is None
+    again = store.admit(a_deployment("d-3", group="g-0"), token="t-0", queue=False, most=2)
+    assert (again.deployment_id, again.repeated) == ("d-0", True)
+    store.change("d-0", END)
+    assert store.admit(a_deployment("d-2", group="g-2"), token=None, queue=False, most=2).deployment_id == "d-2"
+
+
 def test_what_is_shown_is_under_todays_names(store: Store) -> None:
     deployment = rolling(store, total=3, lanes=2)
     admit(store, "d-2", group="g-2")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -255,8 +256,8 @@ def test_pages_through_the_real_store(here: Installed) -> None:
     assert listed == names
 
 
-def test_version_2_of_the_aws_command_line_is_served(here: Installed) -> None:
-    program = require(aws_version_2(), "aws of version 2 (Debian's awscli)")
+def command_line(here: Installed, *program: str) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs `aws deploy …` of a version."""
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(here.site.home),
@@ -265,15 +266,30 @@ def test_version_2_of_the_aws_command_line_is_served(here: Installed) -> None:
         "AWS_DEFAULT_REGION": "eu-north-1",
     }
 
-    def ask(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [program, "--endpoint-url", here.url, "deploy", *arguments]
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [*program, "--endpoint-url", here.url, "deploy", *arguments]
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
+    return run
+
+
+def test_version_2_of_the_aws_command_line_is_served(here: Installed) -> None:
+    ask = command_line(here, require(aws_version_2(), "aws of version 2 (Debian's awscli)"))
     shown = ask("get-application", "--application-name", "app")
     assert json.loads(shown.stdout)["application"]["applicationName"] == "app"
     assert "(ApplicationDoesNotExistException)" in ask("get-application", "--application-name", "nobody").stderr
     page = ask("list-deployments", "--max-items", "1", "--create-time-range", "start=2020-01-01T00:00:00Z")
     assert len(json.loads(page.stdout)["deployments"]) <= 1
+
+
+def test_aws_deploy_register_needs_no_iam(here: Installed) -> None:
+    done = command_line(here, sys.executable, "-m", "awscli")(
+        *("register", "--instance-name", "boxed", "--iam-user-arn", "arn:aws:iam::111122223333:user/boxed"),
+        *("--tags", "Key=role,Value=box", "--region", "eu-north-1"),
+    )
+    assert done.returncode == 0, done.stderr
+    found = here.client.get_on_premises_instance(instanceName="boxed")["instanceInfo"]
+    assert found["tags"] == [{"Key": "role", "Value": "box"}]
 
 
 def test_calls_and_events_are_measured(here: Installed) -> None:

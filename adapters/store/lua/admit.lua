@@ -1,4 +1,4 @@
--- Keeps a new deployment and claims its group. {'new' | 'repeated' | 'busy' | 'taken', id, 1 if it waits}
+-- Keeps a new deployment and claims its group. {'new' | 'repeated' | 'full' | 'busy' | 'taken', id, 1 if it waits}
 local function waits(id)
   local group = redis.call('HGET', key('deployment', id), 'group')
   return group and redis.call('LPOS', key('waiting', group), id) and 1 or 0
@@ -13,6 +13,7 @@ local earlier = token and redis.call('GET', token)
 if earlier then return {'repeated', earlier, waits(earlier)} end
 if admission then return {'taken', input.id, 0} end
 
+if redis.call('ZCARD', key('active')) >= input.most then return {'full', '', 0} end
 local running = redis.call('GET', key('running', input.group))
 if running and not input.queue then return {'busy', running, 0} end
 

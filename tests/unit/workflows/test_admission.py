@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from domain.api_errors import InvalidAlarmConfig, InvalidAutoScalingGroupProcessToSuspend, InvalidLoadBalancerInfo
 from domain.applications import Application
 from domain.appspec import FileExistsBehavior
-from domain.configs import HALF_AT_A_TIME, ONE_AT_A_TIME, PREDEFINED, DeploymentConfig
+from domain.configs import HALF_AT_A_TIME, ONE_AT_A_TIME, PREDEFINED, DeploymentConfig, ZonalConfig
 from domain.deployments import (
     CreateDeployment,
     Deployment,
@@ -32,6 +33,7 @@ from domain.errors import (
     InvalidDeploymentConfigName,
     InvalidDeploymentGroupName,
     InvalidFileExistsBehavior,
+    InvalidInput,
     InvalidRevision,
     InvalidTargetInstances,
     RevisionRequired,
@@ -64,6 +66,42 @@ def admit(
     return admission.admit(
         request, application=application, group=group, config=config, deployment_id=ID, now=NOW, limits=limits
     )
+
+
+BALANCED = {"deployment_option": "WITH_TRAFFIC_CONTROL"}
+ZONES = DeploymentConfig(
+    deployment_config_name="zones",
+    deployment_config_id="0",
+    minimum_healthy_hosts=PREDEFINED[HALF_AT_A_TIME].minimum_healthy_hosts,
+    zonal_config=ZonalConfig(monitor_duration_in_seconds=60),
+)
+
+
+@pytest.mark.parametrize(
+    ("world", "error"),
+    [
+        ({"group": a_group(deployment_style={"deployment_type": "BLUE_GREEN"})}, InvalidLoadBalancerInfo),
+        ({"group": a_group(deployment_style=BALANCED)}, InvalidLoadBalancerInfo),
+        ({"group": a_group(alarm_configuration={"enabled": True, "alarms": [{"name": "a"}]})}, InvalidAlarmConfig),
+        (
+            {"group": a_group(ec2_deployment_options={"auto_scaling_group_processes_to_suspend": ["Terminate"]})},
+            InvalidAutoScalingGroupProcessToSuspend,
+        ),
+        ({"config": ZONES}, InvalidInput),
+    ],
+    ids=["blue/green", "traffic", "alarms", "processes", "zones"],
+)
+def test_what_is_not_done_yet_is_refused_and_not_left_out(world: dict[str, Any], error: type[CallerError]) -> None:
+    with pytest.raises(error, match="this version of Slipway"):
+        admit(a_request(), **world)
+
+
+def test_a_rollback_that_will_not_come_is_told() -> None:
+    rollback = {"enabled": True, "events": ["DEPLOYMENT_FAILURE"]}
+    (told,) = admit(a_request(auto_rollback_configuration=rollback)).status_messages
+    assert "does not roll back by itself yet" in told
+    assert admit(a_request(), group=a_group(auto_rollback_configuration=rollback)).status_messages == (told,)
+    assert admit(a_request(auto_rollback_configuration={"enabled": False})).status_messages == ()
 
 
 def test_an_admitted_deployment_holds_all_it_will_need() -> None:

@@ -218,7 +218,7 @@ class Api:
             now=self.now(),
             limits=Times(),
         )
-        return self.store.admit(made, token=None, queue=False).deployment_id
+        return self.store.admit(made, token=None, queue=False, most=self.site.quotas.running_deployments).deployment_id
 
     def _stop(self, deployment_id: str) -> Deployment:
         changed = self.store.change(deployment_id, lambda present: admission.stop(present, now=self.now()))
