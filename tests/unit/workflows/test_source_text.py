@@ -22,6 +22,9 @@ def http(**members: Any) -> dict[str, Any]:
     return {"revisionType": "HTTP", "httpLocation": {"bundleType": "tgz", **members}}
 
 
+NAME = "a.tar.gz"
+
+
 def github(**members: Any) -> dict[str, Any]:
     return {"revisionType": "GitHub", "gitHubLocation": {"repository": "me/app", "commitId": COMMIT, **members}}
 
@@ -34,7 +37,7 @@ def github(**members: Any) -> dict[str, Any]:
         ("S3://b/a%20b%3F#c?type=zip", s3(key="a b?#c")),
         (f"github:me/app@{COMMIT}", github()),
         (f"github:me/app@{COMMIT}//a/b", github(subfolder="a/b")),
-        ("https://host:8443/a.tar.gz?token=x", http(url="https://host:8443/a.tar.gz?token=x")),
+        (f"https://host:8443/{NAME}?token=x", http(url=f"https://host:8443/{NAME}?token=x")),
         (
             f"http://host/latest#type=tgz&sha256={SHA256}&subfolder=a",
             http(url="http://host/latest", sha256=SHA256, subfolder="a"),
