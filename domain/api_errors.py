@@ -80,12 +80,6 @@ class InvalidBucketNameFilter(CallerError):
     code = "InvalidBucketNameFilterException"
 
 
-class InvalidKeyPrefixFilter(CallerError):
-    """The key prefix to filter by is not valid."""
-
-    code = "InvalidKeyPrefixFilterException"
-
-
 class InvalidNextToken(CallerError):
     """The next token is not one that this call gave out."""
 
@@ -138,12 +132,6 @@ class InvalidAutoRollbackConfig(CallerError):
     """Automatic rollback that is enabled needs the events that start it."""
 
     code = "InvalidAutoRollbackConfigException"
-
-
-class InvalidDeploymentStyle(CallerError):
-    """The deployment style is not valid."""
-
-    code = "InvalidDeploymentStyleException"
 
 
 class InvalidLoadBalancerInfo(CallerError):
@@ -212,12 +200,6 @@ class InvalidTimeRange(CallerError):
     code = "InvalidTimeRangeException"
 
 
-class InvalidDeploymentStatus(CallerError):
-    """This is not a status of a deployment."""
-
-    code = "InvalidDeploymentStatusException"
-
-
 class InvalidDeploymentId(CallerError):
     """A deployment id is d- and nine capital letters or digits."""
 
@@ -240,12 +222,6 @@ class DeploymentTargetIdRequired(CallerError):
     """A target id is needed."""
 
     code = "DeploymentTargetIdRequiredException"
-
-
-class InvalidDeploymentTargetId(CallerError):
-    """This is not the id of a target."""
-
-    code = "InvalidDeploymentTargetIdException"
 
 
 class DeploymentTargetListSizeExceeded(CallerError):
@@ -294,12 +270,6 @@ class UnsupportedActionForDeploymentType(CallerError):
     """This cannot be done with a deployment of this type."""
 
     code = "UnsupportedActionForDeploymentTypeException"
-
-
-class DeploymentIsNotInReadyState(CallerError):
-    """The deployment is not ready yet."""
-
-    code = "DeploymentIsNotInReadyStateException"
 
 
 class IamUserArnAlreadyRegistered(CallerError):

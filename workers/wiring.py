@@ -132,6 +132,7 @@ def make_site(settings: Settings, world: World) -> Site:
         region=settings.region,
         account_id=settings.account_id,
         quotas=settings.quotas,
+        github_tokens=sorted(settings.github.tokens),
         observe=lambda operation, code, seconds: count_call(world.meter, operation, code, seconds),
         metrics=lambda: render(gather(world, counters)),
     )
