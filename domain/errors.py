@@ -96,6 +96,22 @@ class AutoScalingGroupMissing(CannotBegin):
     code = "AUTO_SCALING_CONFIGURATION"
 
 
+class BalancerMissing(CannotBegin):
+    """A load balancer of the deployment group is not there, or is of a kind that takes no hosts."""
+
+    code = "ELASTIC_LOAD_BALANCING_INVALID"
+
+
+class BalancerRefuses(SlipwayError):
+    """A load balancer will not take this host in or out, and asking again would not help."""
+
+
+class CannotProvision(CannotBegin):
+    """The hosts of a green environment cannot be made."""
+
+    code = "AUTO_SCALING_CONFIGURATION"
+
+
 class Conflict(WorldError):
     """The record changed under every attempt to write it."""
 

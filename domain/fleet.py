@@ -21,6 +21,11 @@ class TargetKind(StrEnum):
 AGENT_TAG = "slipway:agent"
 """The tag of an EC2 instance whose agent runs under another id than the instance's: it holds the agent's id."""
 
+ADDRESS_TAG = "slipway:address"
+"""The tag that says where a host's application listens, as `host` or `host:port`, for load balancers that need it."""
+ZONE_TAG = "slipway:zone"
+"""The tag that says in which zone an on-premises host is."""
+
 
 class Instance(Value):
     """A host that may be chosen as a target: an EC2 instance or a registered on-premises one."""
@@ -30,6 +35,8 @@ class Instance(Value):
     arn: str
     tags: Mapping[str, str] = {}
     zone: str | None = None
+    address: str | None = None
+    """Where other machines reach it: an IP address or a name, where that is known without its tag."""
     queue: str | None = None
     """The queue its agent consumes, where it is not `host.<instance_id>`."""
     auto_scaling_groups: tuple[str, ...] = ()
@@ -53,6 +60,8 @@ class Target(Value):
     arn: str
     queue: str
     zone: str | None = None
+    address: str | None = None
+    """Where its application listens for load balancers: `host` or `host:port`, where that is known."""
 
 
 class InstanceHealth(StrEnum):

@@ -5,20 +5,23 @@ Every method may raise `WorldError` when the world does not answer. All are safe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from domain.access import AccessKey
 from domain.applications import Application
 from domain.configs import DeploymentConfig
 from domain.deployments import Deployment, Lane, Progress, TargetRecord
-from domain.fleet import AgentSeen, ArnHolder, HostRecord, Instance, TargetKind
+from domain.environments import GreenOrder, Provisioned, Retirement
+from domain.fleet import AgentSeen, ArnHolder, HostRecord, Instance, Target, TargetKind
+from domain.group_options import LoadBalancerInfo
 from domain.groups import DeploymentGroup
 from domain.happenings import Happening
 from domain.metrics import Counts, Family
 from domain.moves import Admitted, Change, Changed, Due, Heard, LaneView, LogChunk, Move, Shown
 from domain.reports import BundleSource, HostReport
 from domain.revisions import Revision, RevisionLocation
+from domain.traffic import Standing
 from domain.values import Entry, Instant, Value
 
 T = TypeVar("T", bound=Value)
@@ -343,3 +346,58 @@ class Fleet(Protocol):
         Never a part of them: raises WorldError where that cannot be told just now, and CannotBegin where trying again
         would not help.
         """
+
+
+class LoadBalancer(Protocol):
+    """One balancer in front of hosts. Both methods take one step and are called again until they say it is done;
+    they never wait, and are harmless when repeated and when called from several processes.
+
+    Raise WorldError where a later call may help, BalancerRefuses where it will not.
+    """
+
+    def block(self, target: Target, *, waited: float) -> Standing:
+        """Take a host out of traffic: done once no request of anyone is on its way to it. A host that the balancer does
+        not know gets none. `waited`: seconds since the first call, for a balancer with a limit on draining."""
+
+    def allow(self, target: Target, *, waited: float) -> Standing:
+        """Let a host back in: done once the balancer found it healthy and sends it requests. Before the balancer found
+        it healthy it gets none."""
+
+
+class LoadBalancers(Protocol):
+    """The balancers in front of a deployment group."""
+
+    def of(self, info: LoadBalancerInfo) -> Mapping[str, LoadBalancer]:
+        """All that are named, by a name for people; asks none of them. Raises BalancerMissing for a name that leads
+        nowhere."""
+
+    def check(self, info: LoadBalancerInfo) -> None:
+        """Look whether they are there: raises BalancerMissing or another CannotBegin where not, WorldError where that
+        cannot be told now."""
+
+
+class Environment(Protocol):
+    """Makes and retires hosts for blue/green deployments. Each method takes one step, returns soon, and is called again
+    until it says that it is done; harmless when repeated, also by another process after a crash.
+
+    Raise WorldError where a later call may help.
+    """
+
+    def provision(self, order: GreenOrder) -> Provisioned | None:
+        """Make the green hosts, as many as blue has healthy ones; None while they are not ready. Raises CannotProvision
+        (or another CannotBegin) where it will not come to anything; what was made is then for `abandon`."""
+
+    def retire(self, retirement: Retirement) -> bool:
+        """Traffic has gone to green: let green take blue's place and, if asked, terminate blue. True once done. Raises
+        CannotBegin where it will not come to anything."""
+
+    def abandon(self, order: GreenOrder) -> bool:
+        """Green will not be used: remove whatever was made for the order. True once done or if nothing was made."""
+
+
+class Environments(Protocol):
+    """Who makes and retires hosts."""
+
+    def named(self, source: str) -> Environment:
+        """The environment of that name in the settings, or the Auto Scaling group; with an empty name, whoever can
+        terminate single hosts. Raises CannotBegin where there is none."""

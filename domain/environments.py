@@ -1,0 +1,37 @@
+"""Environments of a blue/green deployment: what is asked of whoever makes and retires hosts, and what comes of it.
+
+Source: AWS CodeDeploy user guide, "Create a deployment group for an EC2/On-Premises blue/green deployment".
+"""
+
+from __future__ import annotations
+
+from domain.fleet import Instance, Target
+from domain.values import Value
+
+
+class GreenOrder(Value):
+    """An environment to be made for a deployment. The same deployment id always means the same environment."""
+
+    deployment_id: str
+    application_name: str
+    deployment_group_name: str
+    deployment_group_id: str
+    source: str
+    """The Auto Scaling group that is copied, or the name that the settings give the environment."""
+    green: str | None = None
+    """What the new environment is called, once it is made."""
+
+
+class Provisioned(Value):
+    """An environment that is ready: its name, and its hosts."""
+
+    name: str
+    hosts: tuple[Instance, ...]
+
+
+class Retirement(Value):
+    """What becomes of blue once traffic has gone to green: its hosts, and whether they are terminated."""
+
+    order: GreenOrder
+    hosts: tuple[Target, ...]
+    terminate: bool
