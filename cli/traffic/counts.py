@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import NamedTuple
 
 STEP = math.log(1.02)
 """Latencies are kept in steps of two per cent: few enough to add up ten times a second, fine enough for a percentile."""
@@ -39,6 +40,8 @@ class Counts:
     worst: float = 0.0
     lately: float = 0.0
     """Requests a second that were sent within the last second."""
+    versions_lately: Mapping[str, float] = field(default_factory=dict)
+    """Answers a second of each version within the last second."""
     ended: bool = False
     """Every request has been answered or has failed; nothing more will be sent."""
 
@@ -62,6 +65,12 @@ def read_counts(text: str) -> Counts:
     return Counts(**json.loads(text))
 
 
+class _Mark(NamedTuple):
+    seconds: float
+    sent: int
+    versions: Mapping[str, int]
+
+
 class Tally:
     """Counts requests as they go."""
 
@@ -74,7 +83,7 @@ class Tally:
         self._versions: Counter[str] = Counter()
         self._hosts: Counter[str] = Counter()
         self._steps: Counter[int] = Counter()
-        self._marks: list[tuple[float, int]] = [(0.0, 0)]
+        self._marks = [_Mark(0.0, 0, {})]
 
     def sent(self, late: float) -> None:
         """A request is sent, so many seconds after its moment."""
@@ -99,9 +108,10 @@ class Tally:
 
     def counts(self, seconds: float, *, ended: bool = False) -> Counts:
         """How it stands after so many seconds."""
-        self._marks = [mark for mark in self._marks if seconds - mark[0] <= 1.0] or self._marks[-1:]
-        since, sent = self._marks[0]
-        self._marks.append((seconds, self._sent))
+        self._marks = [mark for mark in self._marks if seconds - mark.seconds <= 1.05] or self._marks[-1:]
+        since = self._marks[0]
+        span = max(seconds - since.seconds, 0.001)
+        self._marks.append(_Mark(seconds, self._sent, dict(self._versions)))
         return Counts(
             asked=self._asked,
             seconds=seconds,
@@ -117,7 +127,10 @@ class Tally:
             p50=self._percentile(0.5),
             p99=self._percentile(0.99),
             worst=self._worst,
-            lately=(self._sent - sent) / (seconds - since) if seconds > since else 0.0,
+            lately=(self._sent - since.sent) / span,
+            versions_lately={
+                version: (count - since.versions.get(version, 0)) / span for version, count in self._versions.items()
+            },
             ended=ended,
         )
 
