@@ -92,7 +92,7 @@ def _progress(view: DeploymentView) -> RenderableType:
             "  ",
             (f"{o.in_progress} in progress", "yellow" if o.in_progress else "dim"),
             "  ",
-            *([(f"{o.ready} ready", "cyan"), "  "] if o.ready else []),
+            (f"{o.ready} ready  " if o.ready else "", "cyan"),
             (f"{o.pending} pending", "dim"),
             "  ",
             (f"{o.skipped} skipped", "dim"),

@@ -60,7 +60,9 @@ def _headline(view: TrafficView) -> Text:
     if view.retried:
         line.append(f"  {view.retried:,} retried", style="yellow")
     line.append(f"  {view.rate:.0f}/s", style="" if view.rate >= 0.9 * view.asked else "yellow")
-    line.append(f" of {view.asked:.0f}/s  p50 {_ms(view.p50)}  p99 {_ms(view.p99)}  worst {_ms(view.worst)}", style="dim")
+    line.append(
+        f" of {view.asked:.0f}/s  p50 {_ms(view.p50)}  p99 {_ms(view.p99)}  worst {_ms(view.worst)}", style="dim"
+    )
     if view.late:
         line.append(f"  {view.late:,} sent late", style="yellow")
     if view.reasons:

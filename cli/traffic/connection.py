@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection of the load: asks for the page, reads the answer, and tells apart how a request can be lost."""
+"""One HTTP/1.1 connection of the load: asks for the page, reads the answer, tells apart how a request can be lost."""
 
 from __future__ import annotations
 

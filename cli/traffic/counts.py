@@ -1,4 +1,4 @@
-"""What became of the requests of a load: counts by outcome, version and host, and how long they took. Touches nothing."""
+"""What became of the requests of a load: counts by outcome, version and host, and how long they took."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import NamedTuple
 
 STEP = math.log(1.02)
-"""Latencies are kept in steps of two per cent: few enough to add up ten times a second, fine enough for a percentile."""
+"""Latencies are kept in steps of two per cent: few enough to add up often, fine enough for a percentile."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""A HAProxy of one's own in front of applications on this machine: its configuration, its process, and its runtime socket.
+"""A HAProxy of one's own in front of applications on this machine: its configuration, process and runtime socket.
 
-It is set up so that a mistake shows. Nothing is retried or sent to another server, so a request that meets a host which is
-not there is lost, and whoever sent it knows.
+It is set up so that a mistake shows. Nothing is retried or sent to another server, so a request that meets a host
+which is not there is lost, and whoever sent it knows.
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ def configuration(port: int, servers: Sequence[Server], runtime: Path) -> str:
     - `timeout http-keep-alive` is long: a client should find its idle connection open.
     - `observe layer4` and the like are left out: a server's health is what its health check says.
     """
-    lines = [f"    server {each.name} 127.0.0.1:{each.port}{'' if each.in_service else ' disabled'}" for each in servers]
+    lines = [
+        f"    server {each.name} 127.0.0.1:{each.port}{'' if each.in_service else ' disabled'}" for each in servers
+    ]
     return _TEMPLATE.format(port=port, runtime=runtime, backend=BACKEND, servers="\n".join(lines))
 
 

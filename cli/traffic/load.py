@@ -1,5 +1,5 @@
-"""Sends requests to a port of this machine at a fixed rate, each at its own moment whatever became of those before it (open
-loop), and writes down what became of them: `python -m cli.traffic.load PORT COUNTS_FILE --rate 500`. Ends at SIGTERM.
+"""Sends requests to a port of this machine at a fixed rate, each at its own moment whatever became of those before it
+(open loop), and writes down what became of them: `python -m cli.traffic.load PORT COUNTS --rate 500`. Ends at SIGTERM.
 
 A share of the requests opens a connection of its own; the rest goes over connections that are kept open.
 """
@@ -13,8 +13,8 @@ import signal
 from collections import deque
 from pathlib import Path
 
-from cli.traffic.counts import Tally
 from cli.traffic.connection import Answer, Connection, Lost, Unanswered
+from cli.traffic.counts import Tally
 
 PATIENCE = 10.0
 """Seconds until an answer that does not come is lost."""

@@ -14,8 +14,8 @@ SAMPLE = Path(__file__).resolve().parents[2] / "examples" / "balanced"
 
 def write_version(folder: Path, version: str, **behavior: object) -> Path:
     """A revision of the sample that answers with this version, in a folder of that name; `behavior` are members of its
-    release.json: `healthy=False` is a version that no balancer should trust, `broken=True` one that ValidateService finds
-    out."""
+    release.json: `healthy=False` is a version that no balancer should trust, `broken=True` one that ValidateService
+    finds out."""
     made = folder / version
     shutil.copytree(SAMPLE, made, ignore=shutil.ignore_patterns("__pycache__"))
     release = made / "release.json"
