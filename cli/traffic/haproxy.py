@@ -19,12 +19,19 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
-from domain.errors import SlipwayError
+from domain.errors import CallerError, SlipwayError
 from workers.supervisor import die_with_parent
 
 BACKEND = "web"
 START = 10.0
 """Seconds until it must answer."""
+
+
+class HAProxyMissing(CallerError):
+    """This needs HAProxy, and there is none on this machine: install it with `apt install haproxy`, `dnf install
+    haproxy` or `brew install haproxy`, and try again."""
+
+    code = "HAProxyMissing"
 
 
 class HAProxyDidNotStart(SlipwayError):
@@ -110,7 +117,7 @@ class HAProxy:
     def __enter__(self) -> HAProxy:
         program = find_haproxy()
         if program is None:
-            raise HAProxyDidNotStart("there is no haproxy on this machine")
+            raise HAProxyMissing
         self._config.write_text(configuration(self.port, self._servers, self.runtime))
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603  (the program we found, with a file of our own)
@@ -134,6 +141,11 @@ class HAProxy:
         self._process.kill()
         self._process.wait()
         self._sockets.cleanup()
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Where its servers listen, by name."""
+        return {each.name: each.port for each in self._servers}
 
     @property
     def pid(self) -> int:
