@@ -16,7 +16,7 @@ from cli.demo import DemoFailed, clean_up, start_installation
 from cli.deploy import upload
 from cli.following import follow
 from cli.traffic.counts import Counts
-from cli.traffic.groups import BLUE_GREEN, IN_PLACE, balancer_settings, green_hosts, tag_filter
+from cli.traffic.groups import BLUE_GREEN, GREEN_HOSTS, add_balanced_group, balancer_settings, change_group
 from cli.traffic.haproxy import HAProxy, HAProxyMissing, Server, find_haproxy
 from cli.traffic.load_process import LoadProcess
 from cli.traffic.ports import pick_ports
@@ -25,7 +25,6 @@ from cli.world import site, world
 from console.traffic import TrafficView, draw_traffic, traffic_totals
 from domain.configs import ALL_AT_ONCE, HALF_AT_A_TIME, ONE_AT_A_TIME
 from domain.deployments import CreateDeployment
-from domain.fleet import ADDRESS_TAG
 
 RATE = 500.0
 """Requests a second."""
@@ -50,7 +49,6 @@ class Stage:
 def run_in_place(home: Path, console: Console) -> dict[str, object]:
     """Three versions on four hosts, two of them under load, and one that the balancer never finds healthy."""
     with stage(home, console, in_service=WEB) as here:
-        prepare(here, {host: {"role": "web"} for host in WEB}, blue={"role": "web"})
         told = [deploy(here, "v1", ALL_AT_ONCE, "before anyone asks: to all hosts at once")]
         with LoadProcess(home, here.balancer.port, rate=RATE) as load:
             told.append(deploy(here, "v2", HALF_AT_A_TIME, "to half of the hosts at a time", load=load))
@@ -63,25 +61,19 @@ def run_in_place(home: Path, console: Console) -> dict[str, object]:
 
 def run_blue_green(home: Path, console: Console) -> dict[str, object]:
     """One version on four blue hosts, the next on four green ones, to which traffic goes over under load."""
-    from api.operations.groups import update_deployment_group
-
     with stage(home, console, in_service=BLUE, waiting=GREEN) as here:
-        colors = {host: {"color": "blue"} for host in BLUE} | {host: {"color": "green"} for host in GREEN}
-        prepare(here, colors, blue={"color": "blue"})
         told = [deploy(here, "v1", ALL_AT_ONCE, "on blue, before anyone asks")]
-        names = {"applicationName": APPLICATION, "currentDeploymentGroupName": GROUP}
-        update_deployment_group(site(), {**names, **BLUE_GREEN})
+        change_group(site(), APPLICATION, GROUP, BLUE_GREEN)
         with LoadProcess(home, here.balancer.port, rate=RATE) as load:
-            green = green_hosts("color", "green")
             title = "on green; traffic goes over one host at a time, then blue is taken out"
-            told.append(deploy(here, "v2", ONE_AT_A_TIME, title, load=load, target_instances=green))
+            told.append(deploy(here, "v2", ONE_AT_A_TIME, title, load=load, target_instances=GREEN_HOSTS))
             counts = load.end()
         return tell(counts, told, console)
 
 
 @contextmanager
 def stage(home: Path, console: Console, *, in_service: Sequence[str], waiting: Sequence[str] = ()) -> Iterator[Stage]:
-    """An installation and a HAProxy in front of its hosts; both are gone afterwards. Raises HAProxyMissing."""
+    """An installation with a group of hosts, and a HAProxy in front of them; both are gone afterwards."""
     if find_haproxy() is None:
         raise HAProxyMissing
     clean_up(home)
@@ -94,29 +86,12 @@ def stage(home: Path, console: Console, *, in_service: Sequence[str], waiting: S
     try:
         with tempfile.TemporaryDirectory(prefix="slipway-demo-") as scratch, HAProxy(home, front, servers) as balancer:
             start_installation(home, list(placed), console, environment=balancer_settings(balancer))
+            add_balanced_group(site(), APPLICATION, GROUP, balancer, event_seconds=EVENT_SECONDS)
             yield Stage(home, balancer, Path(scratch), console)
     except BaseException:
         clean_up(home, keep_logs=True)
         raise
     clean_up(home)
-
-
-def prepare(here: Stage, hosts: Mapping[str, Mapping[str, str]], *, blue: Mapping[str, str]) -> None:
-    """Register the hosts with their tags, and make the group of those that are `blue`, behind the balancer."""
-    from api.operations import instances
-    from api.operations.applications import create_application
-    from api.operations.groups import add_group
-
-    create_application(site(), {"applicationName": APPLICATION})
-    for host, tags in hosts.items():
-        instances.register(site(), host, {**tags, ADDRESS_TAG: f"127.0.0.1:{here.balancer.ports[host]}"})
-    given = {
-        "applicationName": APPLICATION,
-        "deploymentGroupName": GROUP,
-        "onPremisesInstanceTagFilters": [tag_filter(*each) for each in blue.items()],
-        **IN_PLACE,
-    }
-    add_group(site(), given, {"eventSeconds": EVENT_SECONDS})
 
 
 def deploy(

@@ -10,15 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import api.site
-from api.operations import instances
-from api.operations.applications import create_application
-from api.operations.groups import add_group, update_deployment_group
-from cli.traffic.groups import balancer_settings, tag_filter
+from api.site import Site as Api
+from cli.traffic.groups import add_balanced_group, balancer_settings, change_group
 from cli.traffic.haproxy import BACKEND, HAProxy, Server, find_haproxy
 from cli.traffic.ports import pick_ports
 from cli.traffic.sample import end_samples, place_host, write_version
-from domain.fleet import ADDRESS_TAG
 from tests.services import require, wait_until
 from tests.site import Site
 from workers.supervisor import die_with_parent
@@ -87,8 +83,9 @@ def put_back(balancer: HAProxy, host: str, *, limit: float = 20.0) -> None:
 
 
 @contextlib.contextmanager
-def balanced_site(blue: Sequence[str], green: Sequence[str] = ()) -> Iterator[BalancedSite]:
-    """An installation behind a HAProxy: blue hosts in service, green ones in maintenance, nothing deployed yet."""
+def balanced_site(blue: Sequence[str], green: Sequence[str] = (), *, event_seconds: int = 30) -> Iterator[BalancedSite]:
+    """An installation behind a HAProxy: the group app/web of blue hosts in service, green ones in maintenance, nothing
+    deployed yet."""
     require(find_haproxy(), "haproxy")
     front, *ports = pick_ports(1 + len(blue) + len(green))
     hosts = [*blue, *green]
@@ -100,39 +97,27 @@ def balanced_site(blue: Sequence[str], green: Sequence[str] = ()) -> Iterator[Ba
         stack.callback(lambda: end_samples(map(site.root, hosts)))
         for process in ("control", "watch"):
             site.start(process)
-        here = BalancedSite(site, balancer, make_site(site.settings, site.world), folder)
-        here.add_hosts({host: "blue" if host in blue else "green" for host in hosts})
-        yield here
+        for server in servers:
+            place_host(site.root(server.name), server.name, server.port)
+            site.agent(server.name)
+        api = make_site(site.settings, site.world)
+        add_balanced_group(api, "app", "web", balancer, event_seconds=event_seconds)
+        wait_until(lambda: all(site.world.store.seen(hosts)), "the agents' hello")
+        yield BalancedSite(site, balancer, api, folder)
 
 
 @dataclass(frozen=True)
 class BalancedSite:
-    """The installation, its balancer, and what the API's operations work with."""
+    """The installation, its balancer, what the API's operations work with, and a place for revisions."""
 
     site: Site
     balancer: HAProxy
-    api: api.site.Site
+    api: Api
     folder: Path
 
-    def add_hosts(self, colors: Mapping[str, str]) -> None:
-        """Register the hosts and start their agents."""
-        create_application(self.api, {"applicationName": "app"})
-        for host, color in colors.items():
-            place_host(self.site.root(host), host, self.balancer.ports[host])
-            address = f"127.0.0.1:{self.balancer.ports[host]}"
-            instances.register(self.api, host, {"color": color, ADDRESS_TAG: address})
-            self.site.agent(host)
-        wait_until(lambda: all(self.site.world.store.seen(list(colors))), "the agents' hello")
-
-    def group(self, name: str, members: Mapping[str, object], *, event_seconds: int = 30) -> None:
-        """A deployment group of the blue hosts, as the API makes it."""
-        filters = [tag_filter("color", "blue")]
-        given = {"applicationName": "app", "deploymentGroupName": name, "onPremisesInstanceTagFilters": filters}
-        add_group(self.api, {**given, **members}, {"eventSeconds": event_seconds})
-
-    def change(self, name: str, members: Mapping[str, object]) -> None:
-        """Change the group."""
-        update_deployment_group(self.api, {"applicationName": "app", "currentDeploymentGroupName": name, **members})
+    def change_group(self, members: Mapping[str, object]) -> None:
+        """Change how the group is deployed to."""
+        change_group(self.api, "app", "web", members)
 
     def version(self, name: str, **behavior: object) -> Path:
         """A revision of the sample application."""

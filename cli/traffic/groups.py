@@ -1,11 +1,18 @@
-"""What calls of the API say of a deployment group behind a load balancer, and the setting that names the balancer."""
+"""A deployment group behind a load balancer, by calls of the API's own operations, and the setting that names the
+balancer."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
+from api.operations import instances
+from api.operations.applications import create_application
+from api.operations.groups import add_group, update_deployment_group
+from api.site import Site
 from cli.traffic.haproxy import BACKEND, HAProxy
+from domain.fleet import ADDRESS_TAG
 
 NAME = "web"
 """The balancer's name in the settings and in deployment groups."""
@@ -23,6 +30,9 @@ BLUE_GREEN = {
         "terminateBlueInstancesOnDeploymentSuccess": {"action": "KEEP_ALIVE"},
     },
 }
+BLUE = {"Key": "color", "Value": "blue", "Type": "KEY_AND_VALUE"}
+GREEN_HOSTS: dict[str, Any] = {"tagFilters": [{"Key": "color", "Value": "green", "Type": "KEY_AND_VALUE"}]}
+"""The `targetInstances` of a blue/green deployment: the hosts that are to take over."""
 
 
 def balancer_settings(balancer: HAProxy) -> dict[str, str]:
@@ -31,11 +41,17 @@ def balancer_settings(balancer: HAProxy) -> dict[str, str]:
     return {"SLIPWAY_LOAD_BALANCERS": json.dumps({NAME: here})}
 
 
-def tag_filter(key: str, value: str) -> dict[str, Any]:
-    """A filter for hosts with a tag."""
-    return {"Key": key, "Value": value, "Type": "KEY_AND_VALUE"}
+def add_balanced_group(api: Site, application: str, group: str, balancer: HAProxy, *, event_seconds: int) -> None:
+    """Make the application, register the balancer's hosts, blue those in service and green the others, and make the
+    group of the blue ones, deployed to in place behind the balancer."""
+    create_application(api, {"applicationName": application})
+    for server in balancer.servers:
+        color = "blue" if server.in_service else "green"
+        instances.register(api, server.name, {"color": color, ADDRESS_TAG: f"127.0.0.1:{server.port}"})
+    names = {"applicationName": application, "deploymentGroupName": group}
+    add_group(api, {**names, "onPremisesInstanceTagFilters": [BLUE], **IN_PLACE}, {"eventSeconds": event_seconds})
 
 
-def green_hosts(key: str, value: str) -> dict[str, Any]:
-    """The `targetInstances` of a deployment: the hosts that are to take over."""
-    return {"tagFilters": [tag_filter(key, value)]}
+def change_group(api: Site, application: str, group: str, members: Mapping[str, Any]) -> None:
+    """Change how the group is deployed to."""
+    update_deployment_group(api, {"applicationName": application, "currentDeploymentGroupName": group, **members})

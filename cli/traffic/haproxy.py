@@ -106,7 +106,7 @@ class HAProxy:
 
     def __init__(self, folder: Path, port: int, servers: Sequence[Server]) -> None:
         self.port = port
-        self._servers = servers
+        self.servers = servers
         self._config = folder / "haproxy.cfg"
         self._log = folder / "haproxy.log"
         # Not in the folder: the path of a unix socket must be short.
@@ -118,7 +118,7 @@ class HAProxy:
         program = find_haproxy()
         if program is None:
             raise HAProxyMissing
-        self._config.write_text(configuration(self.port, self._servers, self.runtime))
+        self._config.write_text(configuration(self.port, self.servers, self.runtime))
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603  (the program we found, with a file of our own)
                 [program, "-db", "-f", str(self._config)],
@@ -141,11 +141,6 @@ class HAProxy:
         self._process.kill()
         self._process.wait()
         self._sockets.cleanup()
-
-    @property
-    def ports(self) -> dict[str, int]:
-        """Where its servers listen, by name."""
-        return {each.name: each.port for each in self._servers}
 
     @property
     def pid(self) -> int:

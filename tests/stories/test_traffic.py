@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from cli.traffic.counts import Counts
-from cli.traffic.groups import BLUE_GREEN, IN_PLACE, green_hosts
+from cli.traffic.groups import BLUE_GREEN, GREEN_HOSTS, IN_PLACE
 from cli.traffic.load_process import LoadProcess
 from domain.configs import ALL_AT_ONCE, HALF_AT_A_TIME, ONE_AT_A_TIME
 from domain.deployments import Deployment, DeploymentStatus, TargetRecord, TargetStatus
@@ -33,8 +33,7 @@ numbers = itertools.count(1)
 @pytest.fixture(scope="module")
 def web() -> Iterator[BalancedSite]:
     """Four hosts in service, and a group that is deployed to in place behind the balancer."""
-    with balanced_site(WEB) as here:
-        here.group("web", IN_PLACE, event_seconds=EVENT_SECONDS)
+    with balanced_site(WEB, event_seconds=EVENT_SECONDS) as here:
         yield here
 
 
@@ -143,13 +142,13 @@ def test_a_version_that_does_not_validate_gets_no_request(web: BalancedSite, old
 
 
 def test_without_the_balancer_requests_are_lost_and_seen(web: BalancedSite, old: str) -> None:
-    web.change("web", WITHOUT)
+    web.change_group(WITHOUT)
     new = fresh_version()
     try:
         with load_on(web, last=new) as end:
             deployment, counts = deploy(web, new, config=ONE_AT_A_TIME), end()
     finally:
-        web.change("web", IN_PLACE)
+        web.change_group(IN_PLACE)
     assert deployment.status is DeploymentStatus.SUCCEEDED, deployment.error_information
     assert counts.failed > 0
     assert set(counts.versions) == {old, new}
@@ -157,13 +156,11 @@ def test_without_the_balancer_requests_are_lost_and_seen(web: BalancedSite, old:
 
 def test_from_blue_to_green() -> None:
     with balanced_site(BLUE, GREEN) as here:
-        here.group("web", IN_PLACE, event_seconds=EVENT_SECONDS)
         old = serve_everywhere(here)
-        here.change("web", BLUE_GREEN)
+        here.change_group(BLUE_GREEN)
         new = fresh_version()
         with load_on(here, last=new) as end:
-            targets = green_hosts("color", "green")
-            deployment, counts = deploy(here, new, config=ONE_AT_A_TIME, targets=targets), end()
+            deployment, counts = deploy(here, new, config=ONE_AT_A_TIME, targets=GREEN_HOSTS), end()
         assert deployment.status is DeploymentStatus.SUCCEEDED, deployment.error_information
         nothing_was_lost(counts)
         assert set(counts.versions) == {old, new}
