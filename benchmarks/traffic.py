@@ -1,9 +1,9 @@
-"""What traffic steps add to a host's share of a deployment, behind a real HAProxy and under load, against the balancer's
-own minimum; and whether a request is lost.
+"""What traffic steps add to a host's share of a deployment, behind a real HAProxy and under load, against what the
+balancer itself needs; and whether a request is lost.
 
-Goal: at most 1.5 times the minimum, and no request lost. The minimum is measured by hand in the same run, in turns:
+Goal: at most 1.5 times what it needs, and no request lost. What it needs is measured by hand in the same run, in turns:
 drain a host until its last request is answered, then put it back until its health check has passed anew. Every request
-takes REQUEST_MS, so that each drain meets one in flight that takes as long. Where there is no HAProxy nothing is measured.
+takes REQUEST_MS, so that each drain meets one in flight that takes as long. Without HAProxy nothing is measured.
 """
 
 from __future__ import annotations

@@ -28,8 +28,7 @@ START = 10.0
 
 
 class HAProxyMissing(CallerError):
-    """This needs HAProxy, and there is none on this machine: install it with `apt install haproxy`, `dnf install
-    haproxy` or `brew install haproxy`, and try again."""
+    """There is no HAProxy on this machine: `apt install haproxy`, `dnf install haproxy` or `brew install haproxy`."""
 
     code = "HAProxyMissing"
 
