@@ -127,7 +127,7 @@ def _local(source: Path) -> RevisionLocation:
 @json_option
 def stop(deployment_id: str, now: bool, as_json: bool) -> None:
     """Stop a deployment: nothing new starts, hosts skip the events they have not begun."""
-    from tasks.rollout import stop as stop_deployment
+    from tasks.steering import stop as stop_deployment
 
     stopped = stop_deployment(world(), deployment_id, now=now)
     state = "Succeeded" if stopped.status.final else "Pending"

@@ -206,6 +206,12 @@ class InvalidDeploymentId(CallerError):
     code = "InvalidDeploymentIdException"
 
 
+class DeploymentIsNotInReadyState(CallerError):
+    """The deployment does not wait for what was asked."""
+
+    code = "DeploymentIsNotInReadyStateException"
+
+
 class DeploymentIdRequired(CallerError):
     """A deployment id is needed."""
 

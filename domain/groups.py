@@ -40,6 +40,25 @@ class TagFilter(Value):
     type: TagFilterType = TagFilterType.KEY_AND_VALUE
 
 
+class TargetInstances(Value):
+    """Where the green hosts of a blue/green deployment are found: by tags, EC2 or registered alike, and by Auto Scaling
+    group (API type `TargetInstances`)."""
+
+    tag_filters: tuple[TagFilter, ...] = ()
+    ec2_tag_set: tuple[tuple[TagFilter, ...], ...] = ()
+    auto_scaling_groups: tuple[str, ...] = ()
+
+
+class Selection(Value):
+    """How a group selects its hosts: the members of `DeploymentGroup` of these names."""
+
+    ec2_tag_filters: tuple[TagFilter, ...] = ()
+    ec2_tag_set: tuple[tuple[TagFilter, ...], ...] = ()
+    on_premises_instance_tag_filters: tuple[TagFilter, ...] = ()
+    on_premises_tag_set: tuple[tuple[TagFilter, ...], ...] = ()
+    auto_scaling_groups: tuple[str, ...] = ()
+
+
 class Busy(StrEnum):
     """What becomes of a second deployment while one runs (ours; AWS always refuses)."""
 

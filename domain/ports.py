@@ -216,7 +216,8 @@ class Store(Protocol):
         Reports of another attempt than the record's, of a target that is concluded, or that would take an event back
         (a start after its end) change nothing. Log lines are kept up to a limit in bytes per target and event: the
         first half of it and the latest half; those of the record's attempt also after the target was concluded, for the
-        chain may overtake them. `check_at` moves the lane's next look.
+        chain may overtake them. `check_at` moves the lane's next look, also where the start of an event that runs is
+        told again.
         """
 
     def log(self, deployment_id: str, target_id: str, event: str, *, after: int = 0) -> list[LogChunk]:
@@ -305,6 +306,9 @@ class Dispatcher(Protocol):
 
     def conclude(self, deployment_id: str, phase: int) -> None:
         """Send `phase_concluded` afresh."""
+
+    def environment(self, deployment_id: str, phase: int) -> None:
+        """Take one step in a phase that makes or retires hosts."""
 
     def settle(self, deployment_id: str) -> None:
         """Write a deployment's verdict."""

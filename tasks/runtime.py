@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from domain.errors import SlipwayError
 from domain.limits import Limits, Quotas
 from domain.metrics import Family
-from domain.ports import Dispatcher, Fleet, Meter, Publisher, Sources, Store
+from domain.ports import Dispatcher, Environments, Fleet, LoadBalancers, Meter, Publisher, Sources, Store
 
 
 class SilentMeter:
@@ -28,6 +28,8 @@ class World:
     store: Store
     fleet: Fleet
     sources: Sources
+    balancers: LoadBalancers
+    environments: Environments
     dispatch: Dispatcher
     publishers: Sequence[Publisher]
     limits: Limits

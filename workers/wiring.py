@@ -31,7 +31,7 @@ from domain.ports import Fleet, Store
 from domain.triggers import TriggerSource
 from tasks.admitting import create_deployment
 from tasks.measuring import count_call, gather
-from tasks.rollout import stop
+from tasks.steering import go_on, stop
 from tasks.runtime import World
 from workers.broker import connection
 from workers.dispatch import CeleryDispatcher

@@ -33,13 +33,12 @@ from domain.groups import DeploymentGroup
 from domain.happenings import HappeningType
 from domain.limits import Quotas
 from workflows.admission import check_rollback
+from workflows.plan import LONGEST_WAIT
 
 MOST_TRIGGERS = 10
 MOST_BALANCERS = 10
 MOST_AUTO_SCALING_GROUPS = 10
 LONGEST_ALARM_NAME = 255
-LONGEST_WAIT = 2880
-"""Minutes: 48 hours."""
 TOPIC_ARN = re.compile(r"arn:aws(-cn|-us-gov)?:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_.-]{1,256}", re.ASCII)
 PROCESSES = frozenset({"Terminate", "AZRebalance", "InstanceRefresh", "ScheduledActions"})
 
@@ -118,8 +117,6 @@ def _check_blue_green(group: DeploymentGroup) -> None:
         raise InvalidBlueGreenDeploymentConfiguration("A blue/green group needs blueGreenDeploymentConfiguration.")
     if style.deployment_option is not DeploymentOption.WITH_TRAFFIC_CONTROL:
         raise InvalidBlueGreenDeploymentConfiguration("A blue/green group needs traffic control.")
-    if group.on_premises_instance_tag_filters or group.on_premises_tag_set:
-        raise InvalidBlueGreenDeploymentConfiguration("On-premises instances cannot be deployed to blue/green.")
     provisioning = config.green_fleet_provisioning_option
     copies = provisioning and provisioning.action is GreenFleetProvisioningAction.COPY_AUTO_SCALING_GROUP
     if copies and len(group.auto_scaling_groups) != 1:

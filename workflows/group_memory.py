@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from domain.deployments import Deployment, DeploymentStatus
 from domain.groups import DeploymentGroup, LastDeployment
+from workflows.targeting import selecting
 
 
 def begun(group: DeploymentGroup, deployment: Deployment) -> DeploymentGroup:
@@ -25,6 +26,8 @@ def ended(group: DeploymentGroup, deployment: Deployment) -> DeploymentGroup:
     update: dict[str, object] = {"last_attempted_deployment": _summary(deployment)}
     if deployment.status is DeploymentStatus.SUCCEEDED:
         update |= {"last_successful_deployment": _summary(deployment), "target_revision": deployment.revision}
+        if deployment.takes_over is not None:
+            group = selecting(group, deployment.takes_over)
     return group.model_copy(update=update)
 
 

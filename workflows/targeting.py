@@ -8,8 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from domain.deployments import Deployment
-from domain.fleet import AGENT_TAG, HostRecord, Instance, InstanceHealth, RevisionHealth, Target, TargetKind
-from domain.groups import DeploymentGroup, TagFilter, TagFilterType
+from domain.fleet import (
+    ADDRESS_TAG,
+    AGENT_TAG,
+    ZONE_TAG,
+    HostRecord,
+    Instance,
+    InstanceHealth,
+    RevisionHealth,
+    Target,
+    TargetKind,
+)
+from domain.groups import DeploymentGroup, Selection, TagFilter, TagFilterType, TargetInstances
 from workflows.names import host_queue
 
 
@@ -113,7 +123,7 @@ def in_pick_order(
         ),
         key=lambda each: (_rank(each[1], group), each[0].instance_id),
     )
-    return [_target(instance) for instance, _ in ranked]
+    return targets_of(instance for instance, _ in ranked)
 
 
 def _rank(record: HostRecord, group: DeploymentGroup) -> int:
@@ -130,5 +140,43 @@ def queue_of(instance: Instance) -> str:
     return instance.queue or host_queue(linked or instance.instance_id)
 
 
+def targets_of(instances: Iterable[Instance]) -> list[Target]:
+    """Instances as targets, in their order."""
+    return [_target(instance) for instance in instances]
+
+
 def _target(instance: Instance) -> Target:
-    return Target(target_id=instance.instance_id, arn=instance.arn, queue=queue_of(instance), zone=instance.zone)
+    return Target(
+        target_id=instance.instance_id,
+        arn=instance.arn,
+        queue=queue_of(instance),
+        zone=instance.zone or instance.tags.get(ZONE_TAG) or None,
+        address=instance.tags.get(ADDRESS_TAG) or instance.address,
+    )
+
+
+def green_selection(wanted: TargetInstances) -> Selection:
+    """The hosts of a green environment as a group selects them: tags mean EC2 and registered hosts alike."""
+    return Selection(
+        ec2_tag_filters=wanted.tag_filters,
+        ec2_tag_set=wanted.ec2_tag_set,
+        on_premises_instance_tag_filters=wanted.tag_filters,
+        on_premises_tag_set=wanted.ec2_tag_set,
+        auto_scaling_groups=wanted.auto_scaling_groups,
+    )
+
+
+def selecting(group: DeploymentGroup, selection: Selection) -> DeploymentGroup:
+    """The group with another selection of hosts."""
+    return group.model_copy(update={name: getattr(selection, name) for name in Selection.model_fields})
+
+
+def taken_over(selection: Selection, green: Iterable[Instance]) -> Selection:
+    """A selection without the kinds of hosts that it found none of."""
+    kinds = {instance.kind for instance in green}
+    update: dict[str, object] = {}
+    if TargetKind.EC2 not in kinds:
+        update |= {"ec2_tag_filters": (), "ec2_tag_set": ()}
+    if TargetKind.ON_PREMISES not in kinds:
+        update |= {"on_premises_instance_tag_filters": (), "on_premises_tag_set": ()}
+    return selection.model_copy(update=update)

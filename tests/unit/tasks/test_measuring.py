@@ -16,7 +16,8 @@ from domain.reports import AgentHello, AgentReports
 from tasks.admitting import create_deployment
 from tasks.measuring import count_call, count_events, gather
 from tasks.recording import record
-from tasks.rollout import begin, stop
+from tasks.beginning import begin
+from tasks.steering import stop
 from tasks.runtime import World
 from tests.unit.tasks.engine import Engine
 from tests.unit.workflows.engine_values import a_revision, outcomes_of
