@@ -1,0 +1,3 @@
+"""Load balancers in front of hosts."""
+
+from __future__ import annotations
