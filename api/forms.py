@@ -14,7 +14,7 @@ from domain.deployments import Deployment, DeploymentStatus, Progress, TargetRec
 from domain.errors import InvalidRevision
 from domain.fleet import Instance, TargetKind
 from domain.group_options import DeploymentOption, DeploymentStyle, DeploymentType, OutdatedInstancesStrategy
-from domain.groups import DeploymentGroup, TagFilter, TagFilterType
+from domain.groups import DeploymentGroup, TagFilter, TagFilterType, TargetInstances
 from domain.lifecycle import TABLE
 from domain.revisions import Revision, RevisionLocation
 from domain.values import Value
@@ -83,6 +83,29 @@ def filters_from(items: Iterable[Given] | None) -> tuple[TagFilter, ...]:
 def tag_set_from(given: Given | None, member: str) -> tuple[tuple[TagFilter, ...], ...]:
     """`EC2TagSet` or `OnPremisesTagSet`: groups of filters."""
     return tuple(map(filters_from, (given or {}).get(member) or ()))
+
+
+def target_instances_from(given: Given | None) -> TargetInstances | None:
+    """`TargetInstances`: where the green hosts of a deployment are; None where none are given."""
+    if given is None:
+        return None
+    return TargetInstances(
+        tag_filters=filters_from(given.get("tagFilters")),
+        ec2_tag_set=tag_set_from(given.get("ec2TagSet"), "ec2TagSetList"),
+        auto_scaling_groups=tuple(given.get("autoScalingGroups") or ()),
+    )
+
+
+def target_instances_of(wanted: TargetInstances | None) -> Answer | None:
+    """`TargetInstances`, as it was given."""
+    if wanted is None:
+        return None
+    chosen: Answer = {"autoScalingGroups": list(wanted.auto_scaling_groups)}
+    if wanted.ec2_tag_set:
+        chosen["ec2TagSet"] = {"ec2TagSetList": [list(map(filter_of, one)) for one in wanted.ec2_tag_set]}
+    else:
+        chosen["tagFilters"] = list(map(filter_of, wanted.tag_filters))
+    return chosen
 
 
 def filter_of(condition: TagFilter) -> Answer:
@@ -222,7 +245,9 @@ def deployment_info(
         "autoRollbackConfiguration": plain(deployment.auto_rollback_configuration),
         "updateOutdatedInstancesOnly": deployment.update_outdated_instances_only,
         "deploymentStyle": _style(deployment.deployment_style),
-        "instanceTerminationWaitTimeStarted": False,
+        "targetInstances": target_instances_of(deployment.target_instances),
+        "instanceTerminationWaitTimeStarted": deployment.termination_wait_started,
+        "blueGreenDeploymentConfiguration": plain(deployment.blue_green_deployment_configuration),
         "loadBalancerInfo": plain(deployment.load_balancer_info),
         "fileExistsBehavior": deployment.file_exists_behavior.value,
         "deploymentMode": None if deployment.deployment_mode == "STANDARD" else deployment.deployment_mode,
@@ -243,13 +268,14 @@ def target_info(record: TargetRecord, deployment: Deployment) -> Answer:
         "status": view.status.value,
         "lastUpdatedAt": view.last_updated_at,
         "lifecycleEvents": _events(view),
+        "instanceLabel": deployment.label(record.index),
     }
 
 
 def instance_summary(record: TargetRecord, deployment: Deployment) -> Answer:
     """`InstanceSummary`, by which the deprecated operations speak of a target."""
     info = target_info(record, deployment)
-    return {**info, "instanceId": info["targetArn"]}
+    return {**info, "instanceId": info["targetArn"], "instanceType": info["instanceLabel"]}
 
 
 def _events(view: TargetRecord) -> list[Answer]:

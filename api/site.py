@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from domain.deployments import CreateDeployment, Deployment
+from domain.deployments import CreateDeployment, Deployment, WaitType
 from domain.limits import Quotas
 from domain.ports import Store
 
@@ -19,6 +19,8 @@ class Site:
     """The one way a deployment comes to be; its id."""
     stop_deployment: Callable[[str], Deployment]
     """Asks a deployment to stop; as it then stands."""
+    continue_deployment: Callable[[str, WaitType], None]
+    """Ends a wait of a blue/green deployment."""
     missing_auto_scaling_groups: Callable[[Sequence[str]], Sequence[str]]
     """Those of the names that no Auto Scaling group has; none where that cannot be told."""
     now: Callable[[], float]

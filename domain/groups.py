@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
+
+from pydantic import AliasChoices, Field, field_validator
 
 from domain.appspec import FileExistsBehavior
 from domain.configs import ONE_AT_A_TIME
@@ -35,9 +38,9 @@ class TagFilterType(StrEnum):
 class TagFilter(Value):
     """A condition on tags; `*` in the value stands for any run of characters, all else is case sensitive."""
 
-    key: str | None = None
-    value: str | None = None
-    type: TagFilterType = TagFilterType.KEY_AND_VALUE
+    key: str | None = Field(None, validation_alias=AliasChoices("key", "Key"))
+    value: str | None = Field(None, validation_alias=AliasChoices("value", "Value"))
+    type: TagFilterType = Field(TagFilterType.KEY_AND_VALUE, validation_alias=AliasChoices("type", "Type"))
 
 
 class TargetInstances(Value):
@@ -47,6 +50,12 @@ class TargetInstances(Value):
     tag_filters: tuple[TagFilter, ...] = ()
     ec2_tag_set: tuple[tuple[TagFilter, ...], ...] = ()
     auto_scaling_groups: tuple[str, ...] = ()
+
+    @field_validator("ec2_tag_set", mode="before")
+    @classmethod
+    def _list_within(cls, given: Any) -> Any:
+        """The API wraps the groups of a tag set in an object."""
+        return given.get("ec2TagSetList") or () if isinstance(given, Mapping) else given
 
 
 class Selection(Value):

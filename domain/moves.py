@@ -68,8 +68,7 @@ class Resend:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a lane: conclude what it worked on, then take another target, pass over one or, with neither, retire.
-    """
+    """One step of a lane: conclude what it worked on, then take another target, pass over one, or retire."""
 
     conclude: Conclude | None
     take: Take | None

@@ -20,8 +20,8 @@ HEALTH_CONSTRAINTS_INVALID = (
     "Lower the minimum healthy hosts of {config} or add targets."
 )
 ZONE_CONSTRAINTS_INVALID = (
-    "The deployment cannot start: in one of the zones the minimum healthy hosts per zone of {config} leave no target to "
-    "deploy to. Lower it or add targets."
+    "The deployment cannot start: in one of the zones the minimum healthy hosts per zone of {config} leave no target "
+    "to deploy to. Lower it or add targets."
 )
 GROUP_MISSING = "The deployment group was deleted before the deployment started."
 APPLICATION_MISSING = "The application was deleted before the deployment started."
@@ -76,8 +76,8 @@ NO_ROLLBACK_YET = (
 )
 TOO_MANY_RUNNING = "At most {most} deployments may be under way; wait until some have ended."
 NOBODY_CONTINUED = (
-    "Nobody continued the deployment within {minutes} minutes after the replacement instances were ready, so no traffic "
-    "was shifted to them."
+    "Nobody continued the deployment within {minutes} minutes after the replacement instances were ready, so no "
+    "traffic was shifted to them."
 )
 BLUE_KEEPS_TRAFFIC = (
     "Original instances could not be taken out of traffic; their targets say why. The replacement instances have "

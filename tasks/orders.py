@@ -16,7 +16,6 @@ def write_report(
     deployment: Deployment,
     record: TargetRecord,
     *,
-    phase: int,
     lane: int,
     step: int,
     outcomes: Sequence[Outcome] = (),

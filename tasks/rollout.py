@@ -67,7 +67,7 @@ def _send(
     task: Task[Any, Any], world: World, view: LaneView, record: TargetRecord, *, phase: int, step: int
 ) -> NoReturn:
     try:
-        report = write_report(world, view.deployment, record, phase=phase, lane=view.lane.number, step=step)
+        report = write_report(world, view.deployment, record, lane=view.lane.number, step=step)
     except (InvalidRevision, WorldError) as error:
         # The step is written, and an error here would break the chord: the watch sends the host its order, or ends it.
         logger.warning("%s gets no link to its revision yet: %s", record.target.target_id, error.message)

@@ -4,7 +4,7 @@ them are there. Harmless when repeated: what a balancer was told before, it is t
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 from celery import Task, shared_task
@@ -84,15 +84,10 @@ def _look(
         balancers = world.balancers.of(deployment.load_balancer_info or LoadBalancerInfo())
         if held is None:
             _tell_start(world, event, order, began, tuple(balancers))
-        standings = {
-            name: _standing(lambda balancer=balancer: step(balancer, record, now - began))
-            for name, balancer in balancers.items()
-        }
+        standings = {name: _standing(step, balancer, record, now - began) for name, balancer in balancers.items()}
     except (BalancerRefuses, CannotBegin) as error:
         return _ended(world, order, balancing.failed(event, error.message, began=began, now=now))
-    verdict = balancing.judge(
-        event, standings, began=began, now=now, limit=order.event_limit, deployment=deployment
-    )
+    verdict = balancing.judge(event, standings, began=began, now=now, limit=order.event_limit, deployment=deployment)
     if isinstance(verdict, balancing.LookAgain):
         _tell_waiting(world, event, order, began, now + verdict.seconds)
         return verdict
@@ -101,10 +96,13 @@ def _look(
     return _ended(world, order, verdict)
 
 
-def _standing(ask: Callable[[], Standing]) -> Standing:
+Step = Callable[[LoadBalancer, TargetRecord, float], Standing]
+
+
+def _standing(step: Step, balancer: LoadBalancer, record: TargetRecord, waited: float) -> Standing:
     """What a balancer says; one that does not answer is asked again, until the event's time has passed."""
     try:
-        return ask()
+        return step(balancer, record, waited)
     except WorldError as error:
         logger.warning("a balancer is asked again: %s", error.message)
         return Standing(done=False, detail=error.message)
@@ -118,13 +116,10 @@ def _allow(balancer: LoadBalancer, record: TargetRecord, waited: float) -> Stand
     return balancer.allow(record.target, waited=waited)
 
 
-_STEPS: dict[Event, Callable[[LoadBalancer, TargetRecord, float], Standing]] = {
-    Event.BLOCK_TRAFFIC: _block,
-    Event.ALLOW_TRAFFIC: _allow,
-}
+_STEPS: dict[Event, Step] = {Event.BLOCK_TRAFFIC: _block, Event.ALLOW_TRAFFIC: _allow}
 
 
-def _withdraw(balancers: Any, record: TargetRecord) -> None:
+def _withdraw(balancers: Iterable[LoadBalancer], record: TargetRecord) -> None:
     """A host that was never found healthy must not get traffic later, when nobody looks any more."""
     for balancer in balancers:
         try:

@@ -19,8 +19,8 @@ from domain.reports import HostReport, Outcome
 from domain.work import working_on
 from tasks.announce import tell_outbox
 from tasks.orders import write_report
-from tasks.steering import expire
 from tasks.runtime import World
+from tasks.steering import expire
 from workflows import names, timeouts
 from workflows.timeouts import Continue, Nudge, Reap, StartLane, Wait, Withdraw
 
@@ -194,7 +194,6 @@ def _report(
         world,
         deployment,
         record,
-        phase=due.phase,
         lane=lane.number,
         step=lane.step,
         outcomes=known if outcomes is None else outcomes,

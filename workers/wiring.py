@@ -13,10 +13,12 @@ from collections.abc import Callable, Sequence
 from celery import Celery
 
 from adapters.aws import Aws, AwsAccess
+from adapters.environments.memory import MemoryEnvironments
 from adapters.fleet.auto_scaling import missing_of
 from adapters.fleet.ec2 import Ec2Fleet
 from adapters.fleet.registered import RegisteredFleet
 from adapters.fleet.united import UnitedFleet
+from adapters.load_balancers.memory import MemoryLoadBalancers
 from adapters.metrics.prometheus import render
 from adapters.metrics.redis import RedisCounters
 from adapters.metrics.tally import Tally
@@ -31,8 +33,8 @@ from domain.ports import Fleet, Store
 from domain.triggers import TriggerSource
 from tasks.admitting import create_deployment
 from tasks.measuring import count_call, gather
-from tasks.steering import go_on, stop
 from tasks.runtime import World
+from tasks.steering import go_on, stop
 from workers.broker import connection
 from workers.dispatch import CeleryDispatcher
 from workers.sources import RevisionSources
@@ -124,6 +126,7 @@ def make_site(settings: Settings, world: World) -> Site:
         store=world.store,
         create_deployment=lambda request: create_deployment(world, request),
         stop_deployment=lambda deployment_id: stop(world, deployment_id),
+        continue_deployment=lambda deployment_id, wait: go_on(world, deployment_id, wait),
         missing_auto_scaling_groups=_missing_auto_scaling_groups(settings),
         now=world.now,
         new_uuid=lambda: str(uuid.uuid4()),
@@ -145,6 +148,8 @@ def make_world(settings: Settings, app: Celery) -> World:
         store=store,
         fleet=make_fleet(settings, store),
         sources=make_sources(settings),
+        balancers=MemoryLoadBalancers(),
+        environments=MemoryEnvironments(),
         dispatch=CeleryDispatcher(app, pickup_seconds=settings.limits.pickup_seconds),
         publishers=(ExchangePublisher(connection(settings, "control"), exchange=names.EVENTS_EXCHANGE),),
         limits=settings.limits,

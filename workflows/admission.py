@@ -50,7 +50,7 @@ from domain.errors import (
 )
 from domain.fleet import TargetKind
 from domain.group_options import AutoRollbackConfiguration, DeploymentType
-from domain.groups import DeploymentGroup, Selection
+from domain.groups import DeploymentGroup, Selection, TargetInstances
 from domain.happenings import Happening, HappeningType
 from domain.limits import Limits, Quotas
 from domain.moves import Change
@@ -120,7 +120,7 @@ def admit(
         deployment_style=group.deployment_style,
         load_balancer_info=group.load_balancer_info,
         blue_green_deployment_configuration=group.blue_green_deployment_configuration,
-        target_instances=request.target_instances,
+        target_instances=_green_wanted(request),
         zonal_config=config.zonal_config,
         auto_rollback_configuration=request.auto_rollback_configuration or group.auto_rollback_configuration,
         override_alarm_configuration=request.override_alarm_configuration,
@@ -154,7 +154,7 @@ def _check_possible(request: CreateDeployment, group: DeploymentGroup, config: D
 
 def _check_style(request: CreateDeployment, group: DeploymentGroup, config: DeploymentConfig) -> None:
     style = group.deployment_style
-    wanted = request.target_instances
+    wanted = _green_wanted(request)
     if style is None or style.deployment_type is not DeploymentType.BLUE_GREEN:
         if wanted is not None:
             raise InvalidTargetInstances
@@ -169,10 +169,16 @@ def _check_style(request: CreateDeployment, group: DeploymentGroup, config: Depl
     copies = copies_environment(group.blue_green_deployment_configuration)
     if copies and wanted is not None:
         raise InvalidTargetInstances("The green instances are made for the deployment: give no target instances.")
-    if not copies and not (wanted and (wanted.tag_filters or wanted.ec2_tag_set or wanted.auto_scaling_groups)):
+    if not copies and wanted is None:
         raise InvalidTargetInstances(
-            "A blue/green deployment to instances that exist needs targetInstances: tags or Auto Scaling groups of green."
+            "A blue/green deployment to instances that exist needs targetInstances: the tags or Auto Scaling groups of "
+            "green."
         )
+
+
+def _green_wanted(request: CreateDeployment) -> TargetInstances | None:
+    """The target instances, if the request names any."""
+    return request.target_instances if request.target_instances != TargetInstances() else None
 
 
 def _messages(request: CreateDeployment, group: DeploymentGroup) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ Everything here is a function of what the store said and the time; the store wri
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from domain import reasons
 from domain.deployments import (
@@ -28,6 +27,7 @@ from domain.lifecycle import Event
 from domain.limits import Limits
 from domain.moves import Change, Conclude, LaneView, Move, Pass, Resend, Stale, Step, Take
 from domain.reports import EventStatus, HostReport, Outcome
+from workflows.speed import succeeded
 from workflows.telling import deployment_happening, instance_happening
 
 
@@ -190,10 +190,10 @@ def _after_hosts(
     is_last = deployment.phase == len(deployment.phases) - 1
     whole = progress.succeeded == progress.total - progress.passed
     if deployment.stopping and not (is_last and whole):
-        return end_early(deployment, deployment.stopping, now=now)
-    if progress.pending == 0 and progress.succeeded >= phase.floor:
+        return end_early(deployment, deployment.stopping, now=now, result=progress)
+    if succeeded(progress, phase.floor):
         return go_on(deployment, now=now, result=progress, sample=sample)
-    return end_early(deployment, _why(deployment, progress, sample), now=now)
+    return end_early(deployment, _why(deployment, progress, sample), now=now, result=progress)
 
 
 def _after_wait(deployment: Deployment, phase: Phase, now: float) -> Change | None:
@@ -268,16 +268,21 @@ def _entered(deployment: Deployment, phase: Phase, *, now: float) -> Change:
 
 
 def end_early(
-    deployment: Deployment, why: ErrorInformation, *, now: float, status: DeploymentStatus | None = None
+    deployment: Deployment,
+    why: ErrorInformation,
+    *,
+    now: float,
+    status: DeploymentStatus | None = None,
+    result: Progress | None = None,
 ) -> Change:
     """The deployment ended for a reason; or, if green hosts were made for it and have no traffic, on the way there:
-    they are removed first."""
+    they are removed first. `result` is how the phase under way came out."""
     ends_as = status or deployment.ends_as or cut_short(why)
     begun = {phase.kind for phase in deployment.phases[: deployment.phase + 1]}
     if PhaseKind.PROVISION in begun and not begun & {PhaseKind.SHIFT, PhaseKind.ABANDON}:
         phase = Phase(kind=PhaseKind.ABANDON, seconds=deployment.phases[0].seconds)
         phases = (*deployment.phases[: deployment.phase + 1], phase)
-        results = (*deployment.results, Progress())
+        results = (*deployment.results, result or Progress())
         update = {"phases": phases, "phase": len(phases) - 1, "results": results, "stopping": why, "ends_as": ends_as}
         return _entered(deployment.model_copy(update=update), phase, now=now)
     return ended(deployment, ends_as, why, now=now)

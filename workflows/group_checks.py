@@ -45,7 +45,7 @@ PROCESSES = frozenset({"Terminate", "AZRebalance", "InstanceRefresh", "Scheduled
 
 def check_options(group: DeploymentGroup, quotas: Quotas) -> None:
     """Raises the CallerErrors of CreateDeploymentGroup for options that cannot be."""
-    _check_auto_scaling_groups(group.auto_scaling_groups)
+    check_auto_scaling_groups(group.auto_scaling_groups)
     _check_triggers(group.trigger_configurations)
     check_alarms(group.alarm_configuration, quotas)
     check_rollback(group.auto_rollback_configuration)
@@ -54,7 +54,8 @@ def check_options(group: DeploymentGroup, quotas: Quotas) -> None:
     check_processes(group.ec2_deployment_options)
 
 
-def _check_auto_scaling_groups(names: Sequence[str]) -> None:
+def check_auto_scaling_groups(names: Sequence[str]) -> None:
+    """Raises InvalidAutoScalingGroup."""
     if len(names) > MOST_AUTO_SCALING_GROUPS:
         raise InvalidAutoScalingGroup(f"At most {MOST_AUTO_SCALING_GROUPS} Auto Scaling groups are allowed.")
     if not all(names) or len(set(names)) < len(names):

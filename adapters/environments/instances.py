@@ -96,9 +96,8 @@ class SingleInstances:
 
     def _end_one(self, instance_id: str, refused: list[str]) -> bool:
         client = self._aws.client("ec2")
-        with _refusing(instance_id, refused) as answer:
-            with answering("ec2", "TerminateInstances"):
-                client.terminate_instances(InstanceIds=[instance_id])
+        with _refusing(instance_id, refused) as answer, answering("ec2", "TerminateInstances"):
+            client.terminate_instances(InstanceIds=[instance_id])
         return answer()
 
 
