@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "agent": ("cli.processes", "agent"),
     "api": ("cli.processes", "api"),
     "bundles": ("cli.processes", "bundles"),
+    "continue": ("cli.deploy", "continue_deployment"),
     "control": ("cli.processes", "control"),
     "create-application": ("cli.resources", "create_application"),
     "create-config": ("cli.resources", "create_config"),
