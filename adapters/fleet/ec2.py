@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from adapters.aws import Aws
-from adapters.fleet.auto_scaling import members_of
+from adapters.fleet.auto_scaling import Membership, memberships_of
 from domain.fleet import Instance, TargetKind
 from domain.groups import DeploymentGroup, TagFilterType
 
@@ -28,7 +28,7 @@ class Ec2Fleet:
 
     def instances(self, group: DeploymentGroup) -> Sequence[Instance]:
         """Those with tags that the group looks at, and the members of its Auto Scaling groups; each once."""
-        members = members_of(self._aws, group.auto_scaling_groups)
+        members = memberships_of(self._aws, group.auto_scaling_groups)
         wanted = [group.ec2_tag_filters, *group.ec2_tag_set]
         found: dict[str, Instance] = {}
         if any(wanted):
@@ -40,7 +40,7 @@ class Ec2Fleet:
         return list(found.values())
 
     def _described(
-        self, members: Mapping[str, tuple[str, ...]], filters: Sequence[Mapping[str, object]]
+        self, members: Mapping[str, Membership], filters: Sequence[Mapping[str, object]]
     ) -> Iterator[Instance]:
         """The instances there are at all that pass the filters; never a part of them."""
         alive = {"Name": "instance-state-name", "Values": list(STATES)}
@@ -52,19 +52,21 @@ class Ec2Fleet:
             for reservation in page["Reservations"]:
                 arn = f"arn:{meta.partition}:ec2:{meta.region_name}:{reservation['OwnerId']}:instance/"
                 for described in reservation["Instances"]:
-                    yield instance_of(described, arn, members.get(described["InstanceId"], ()))
+                    yield instance_of(described, arn, members.get(described["InstanceId"]))
 
 
-def instance_of(described: Mapping[str, Any], arn: str, auto_scaling_groups: tuple[str, ...]) -> Instance:
+def instance_of(described: Mapping[str, Any], arn: str, membership: Membership | None) -> Instance:
     """An instance as EC2 describes it."""
-    instance_id = described["InstanceId"]
+    instance_id, member = described["InstanceId"], membership or Membership()
     return Instance(
         instance_id=instance_id,
         kind=TargetKind.EC2,
         arn=arn + instance_id,
         tags={tag["Key"]: tag["Value"] for tag in described.get("Tags", ())},
         zone=described.get("Placement", {}).get("AvailabilityZone"),
-        auto_scaling_groups=auto_scaling_groups,
+        auto_scaling_groups=tuple(sorted(member.groups)),
+        launching=tuple(sorted(member.launching)),
+        leaving=tuple(sorted(member.leaving)),
     )
 
 

@@ -23,6 +23,7 @@ from domain.happenings import Happening
 from domain.moves import Shown
 from domain.ports import Directory, Shelf
 from domain.revisions import Revision
+from domain.scaling import OpenAction
 
 
 class MemoryStore(MemoryDeployments, MemoryLanes, MemoryReports):
@@ -39,6 +40,7 @@ class MemoryStore(MemoryDeployments, MemoryLanes, MemoryReports):
         self._revisions = MemoryShelf[Revision](self._lock)
         self._access_keys = MemoryShelf[AccessKey](self._lock)
         self._iam_arns = MemoryShelf[ArnHolder](self._lock)
+        self._lifecycle_actions = MemoryShelf[OpenAction](self._lock)
 
     def peer(self) -> MemoryStore:
         """The same store as another process would hold it: it shares everything but leases."""
@@ -80,6 +82,11 @@ class MemoryStore(MemoryDeployments, MemoryLanes, MemoryReports):
     def iam_arns(self) -> Shelf[ArnHolder]:
         """By ARN."""
         return self._iam_arns
+
+    @property
+    def lifecycle_actions(self) -> Shelf[OpenAction]:
+        """By token."""
+        return self._lifecycle_actions
 
     def shown(self, deployment_ids: Sequence[str]) -> list[Shown | None]:
         """Deployments in the order of the ids, with their counters and under today's names."""
