@@ -96,7 +96,7 @@ def _start(world: World, deployment: Deployment) -> Deployment | None:
         # It was admitted while its application was being deleted.
         world.store.forget_deployments(deployment.application_id)
     group = world.store.groups.get(deployment.deployment_group_id)
-    chosen, refusal = _choose(world, group if application else None)
+    chosen, refusal = _choose(world, group if application else None, deployment)
     targets = _in_order(world, deployment, group, chosen) if group else ()
     now, refusal = world.now(), _why_unfetchable(world, deployment) or refusal
     refusal = refusal or admission.too_many(len(targets), world.quotas)
@@ -123,12 +123,14 @@ def _start(world: World, deployment: Deployment) -> Deployment | None:
     return changed.deployment if changed else None
 
 
-def _choose(world: World, group: DeploymentGroup | None) -> tuple[Sequence[Instance], ErrorInformation | None]:
-    """The hosts of the group, or why they cannot be found."""
+def _choose(
+    world: World, group: DeploymentGroup | None, deployment: Deployment
+) -> tuple[Sequence[Instance], ErrorInformation | None]:
+    """The hosts that the deployment is for, or why they cannot be found."""
     if group is None:
         return (), None
     try:
-        return targeting.choose(world.fleet.instances(group), group), None
+        return targeting.only(world.fleet.instances(group), group, deployment), None
     except CannotBegin as error:
         return (), ErrorInformation(code=DeploymentErrorCode(error.code), message=error.message)
 

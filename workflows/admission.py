@@ -60,6 +60,7 @@ from domain.revisions import RevisionLocation, RevisionType
 from domain.values import Instant
 from workflows.decide import cut_short, ended
 from workflows.events import events_for
+from workflows.instance_deployments import events_of_instance
 from workflows.speed import floor_of, lanes_of
 from workflows.targeting import wants_ec2
 from workflows.telling import deployment_happening
@@ -345,7 +346,8 @@ def _lay_out(deployment: Deployment, total: int, now: Instant) -> Change:
 
 
 def _events(deployment: Deployment) -> tuple[Event, ...]:
-    return events_for(restart=deployment.deployment_mode is DeploymentMode.RESTART)
+    special = events_of_instance(deployment)
+    return special or events_for(restart=deployment.deployment_mode is DeploymentMode.RESTART)
 
 
 def _refused(deployment: Deployment, code: DeploymentErrorCode, text: str, now: Instant) -> Change:
