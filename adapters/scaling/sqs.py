@@ -15,8 +15,8 @@ from domain.triggers import Incoming
 
 QUEUE = "lifecycle"
 """The name by which kombu knows the queue; SQS knows it by its address."""
-LONGEST_POLL = 2
-"""Seconds that SQS holds a call for a message; a whole number."""
+LONGEST_POLL = 1
+"""Seconds that SQS holds a call for a message, a whole number; meanwhile nobody looks at open actions."""
 
 
 class SqsLifecycleQueue:
