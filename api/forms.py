@@ -17,9 +17,11 @@ from domain.group_options import DeploymentOption, DeploymentStyle, DeploymentTy
 from domain.groups import DeploymentGroup, TagFilter, TagFilterType, TargetInstances
 from domain.lifecycle import TABLE
 from domain.revisions import Revision, RevisionLocation
+from domain.scaling import ScalingHook, Transition
 from domain.values import Value
 from workflows import reporting
 from workflows.reserved_buckets import meant, told
+from workflows.scaling_hooks import hook_named
 
 Given = Mapping[str, Any]
 """What a caller gave: validated against the operation's shape, under the members' names on the wire."""
@@ -183,7 +185,7 @@ def group_info(group: DeploymentGroup, application_name: str) -> Answer:
         "deploymentGroupName": group.deployment_group_name,
         "deploymentConfigName": group.deployment_config_name,
         "serviceRoleArn": group.service_role_arn,
-        "autoScalingGroups": [{"name": name} for name in group.auto_scaling_groups],
+        "autoScalingGroups": [_auto_scaling_group(group, name) for name in group.auto_scaling_groups],
         "targetRevision": location_of(group.target_revision),
         "triggerConfigurations": [plain(trigger) for trigger in group.trigger_configurations],
         "alarmConfiguration": plain(group.alarm_configuration),
@@ -199,6 +201,20 @@ def group_info(group: DeploymentGroup, application_name: str) -> Answer:
         "terminationHookEnabled": bool(group.termination_hook_enabled),
     }
     return {**info, **_selection(group)}
+
+
+def _auto_scaling_group(group: DeploymentGroup, name: str) -> Answer:
+    """`AutoScalingGroup`, with the hooks on it."""
+    return {
+        "name": name,
+        "hook": hook_named(group.hooks, name, Transition.LAUNCHING),
+        "terminationHook": hook_named(group.hooks, name, Transition.TERMINATING),
+    }
+
+
+def hook_left(hook: ScalingHook) -> Answer:
+    """`AutoScalingGroup` with a hook that could not be removed."""
+    return {"name": hook.auto_scaling_group, "hook": hook.name}
 
 
 def _selection(group: DeploymentGroup) -> Answer:
@@ -255,7 +271,18 @@ def deployment_info(
         "computePlatform": SERVER,
         "overrideAlarmConfiguration": plain(deployment.override_alarm_configuration),
         "ec2DeploymentOptions": plain(deployment.ec2_deployment_options),
+        "relatedDeployments": _related(deployment),
     }
+
+
+def _related(deployment: Deployment) -> Answer | None:
+    """`RelatedDeployments`: of those that brought instances level, and of the one that they followed."""
+    root, updates = deployment.auto_update_root, list(deployment.auto_updates)
+    related = {
+        "autoUpdateOutdatedInstancesRootDeploymentId": root,
+        "autoUpdateOutdatedInstancesDeploymentIds": updates or None,
+    }
+    return related if root or updates else None
 
 
 def target_info(record: TargetRecord, deployment: Deployment) -> Answer:

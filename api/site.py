@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from domain.deployments import CreateDeployment, Deployment, WaitType
 from domain.limits import Quotas
 from domain.ports import Store
+from domain.scaling import ScalingHook
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +39,7 @@ class Site:
     """Counts a call: its operation, the code of its error or nothing, and the seconds it took. Costs no round trip."""
     metrics: Callable[[], bytes] = lambda: b""
     """What GET /metrics answers, in Prometheus' text format."""
+    put_hook: Callable[[ScalingHook], None] | None = None
+    """Installs a lifecycle hook; None where deployment groups get none. Raises CannotBegin, HookRefused among them."""
+    delete_hook: Callable[[ScalingHook], bool] = lambda _hook: False
+    """Removes a lifecycle hook; whether it is gone."""

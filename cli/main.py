@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "logs": ("cli.status", "logs"),
     "push": ("cli.deploy", "push"),
     "register": ("cli.resources", "register"),
+    "scaling": ("cli.processes", "scaling"),
     "status": ("cli.status", "status"),
     "stop": ("cli.deploy", "stop"),
     "trigger": ("cli.processes", "trigger"),

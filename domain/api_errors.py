@@ -104,6 +104,12 @@ class InvalidAutoScalingGroup(CallerError):
     code = "InvalidAutoScalingGroupException"
 
 
+class LifecycleHookLimitExceeded(CallerError):
+    """The Auto Scaling group has as many lifecycle hooks as it may have."""
+
+    code = "LifecycleHookLimitExceededException"
+
+
 class InvalidTriggerConfig(CallerError):
     """A trigger needs a name of its own, the ARN of an SNS topic, and events."""
 

@@ -29,6 +29,7 @@ from domain.groups import Selection, TargetInstances
 from domain.lifecycle import Event
 from domain.reports import Diagnostics, EventStatus
 from domain.revisions import RevisionLocation
+from domain.scaling import SuspendedProcesses
 from domain.values import Instant, Value
 
 
@@ -360,6 +361,24 @@ class Deployment(Value):
     """How the group selects its hosts once this deployment has succeeded."""
     termination_wait_started: bool = False
     """The wait before blue is terminated has begun."""
+
+    only: tuple[str, ...] = ()
+    """The hosts of the group that it is for, by id; none named: all. One that names hosts changes nothing of what its
+    group remembers."""
+    claims: str | None = None
+    """What no other deployment may hold while it runs, where that is not the group: those of single instances run
+    beside each other and beside one of the whole group."""
+    suspended: tuple[SuspendedProcesses, ...] = ()
+    """What it resumes at its end: written down before it suspends anything."""
+    auto_update_root: str | None = None
+    """The deployment that this one brings instances level with, which were launched while that ran."""
+    auto_updates: tuple[str, ...] = ()
+    """The deployments of which this one is the root."""
+
+    @property
+    def claimed(self) -> str:
+        """What it holds while it runs."""
+        return self.claims or self.deployment_group_id
 
     @property
     def under_way(self) -> Phase | None:

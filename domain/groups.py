@@ -24,6 +24,7 @@ from domain.group_options import (
     TriggerConfig,
 )
 from domain.revisions import RevisionLocation
+from domain.scaling import ScalingHook
 from domain.values import Entry, Instant, Value
 
 
@@ -125,6 +126,8 @@ class DeploymentGroup(Entry):
     """Ours: the name of the AppSpec file, where it is not appspec.yml or appspec.yaml."""
     file_exists_behavior: FileExistsBehavior | None = None
     """Ours: the default for deployments that do not say."""
+    hooks: tuple[ScalingHook, ...] = ()
+    """The lifecycle hooks that were installed for it on its Auto Scaling groups."""
 
     @property
     def identity(self) -> str:

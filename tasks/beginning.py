@@ -20,6 +20,7 @@ from tasks import runtime
 from tasks.leases import alone
 from tasks.phases import after_end, change_and_remember, open_phase
 from tasks.runtime import World
+from tasks.suspending import resume, suspend
 from workflows import admission, group_memory, names, plan, targeting
 
 T = TypeVar("T")
@@ -87,6 +88,9 @@ def _start(world: World, deployment: Deployment) -> Deployment | None:
         or admission.too_many(len(found.records), world.quotas)
         or _why_no_balancer(world, deployment)
     )
+    if group is not None and refusal is None:
+        refusal = suspend(world, deployment, group)
+        deployment = world.store.deployment(deployment.deployment_id) or deployment
     now = world.now()
 
     def start(present: Deployment) -> Change | None:
@@ -109,10 +113,20 @@ def _start(world: World, deployment: Deployment) -> Deployment | None:
     if refusal is None and not lay_out(world, deployment, found.records, lease=_lease(deployment.deployment_id)):
         return None
     changed = change_and_remember(world, deployment, start, group_memory.begun)
-    if changed is not None and changed.deployment.status.final:
+    if changed is None:
+        _undo_suspension(world, deployment.deployment_id)
+        return None
+    if changed.deployment.status.final:
         after_end(world, changed)
         return None
-    return changed.deployment if changed else None
+    return changed.deployment
+
+
+def _undo_suspension(world: World, deployment_id: str) -> None:
+    """Whoever ended the deployment meanwhile knew nothing of what was suspended for it."""
+    present = world.store.deployment(deployment_id)
+    if present is not None and present.status.final:
+        resume(world, present)
 
 
 def _find(world: World, deployment: Deployment, group: DeploymentGroup) -> _Found:
@@ -127,7 +141,7 @@ def _refused(error: CannotBegin) -> ErrorInformation:
 
 
 def _find_all(world: World, deployment: Deployment, group: DeploymentGroup) -> _Found:
-    chosen = targeting.choose(world.fleet.instances(group), group)
+    chosen = targeting.only(world.fleet.instances(group), group, deployment)
     targets = in_order(world, deployment, group, chosen)
     zones: list[int] = []
     if deployment.zonal_config is not None:

@@ -12,6 +12,7 @@ from domain.moves import Change, Changed
 from domain.work import working_on
 from tasks.measuring import count_end
 from tasks.runtime import World
+from tasks.suspending import resume
 from workflows import decide, group_memory
 
 logger = logging.getLogger(__name__)
@@ -27,12 +28,25 @@ def change_and_remember(
     memory: Callable[[DeploymentGroup, Deployment], DeploymentGroup],
 ) -> Changed | None:
     """Write a change of a deployment, and before it what the group remembers of that: a crash between the two repeats
-    this and loses nothing."""
+    this and loses nothing. Before it ends, what it suspended is resumed; where that cannot be, it fails."""
     ahead = edit(deployment)
+    if ahead is not None and ahead.deployment.status.final and (why := resume(world, deployment)):
+        edit = _spoiled(edit, why)
+        ahead = edit(deployment)
     if ahead is None:
         return None
     world.store.groups.change(deployment.deployment_group_id, lambda group: memory(group, ahead.deployment))
     return world.store.change(deployment.deployment_id, edit)
+
+
+def _spoiled(
+    edit: Callable[[Deployment], Change | None], why: ErrorInformation
+) -> Callable[[Deployment], Change | None]:
+    def spoiled(present: Deployment) -> Change | None:
+        change = edit(present)
+        return decide.spoiled(change, why) if change else None
+
+    return spoiled
 
 
 def open_phase(world: World, deployment: Deployment) -> None:

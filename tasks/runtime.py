@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from domain.errors import SlipwayError
+from domain.errors import AwsOff, SlipwayError
 from domain.limits import Limits, Quotas
 from domain.metrics import Family
-from domain.ports import Dispatcher, Environments, Fleet, LoadBalancers, Meter, Publisher, Sources, Store
+from domain.ports import (
+    Dispatcher,
+    Environments,
+    Fleet,
+    LoadBalancers,
+    Meter,
+    Publisher,
+    ScalingActions,
+    Sources,
+    Store,
+)
 
 
 class SilentMeter:
@@ -19,6 +29,10 @@ class SilentMeter:
 
     def observe(self, family: Family, seconds: float, *labels: str) -> None:
         """Nothing."""
+
+
+def _no_scaling() -> ScalingActions:
+    raise AwsOff
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +54,8 @@ class World:
     """A fresh deployment id."""
     quotas: Quotas = field(default_factory=Quotas)
     meter: Meter = field(default_factory=SilentMeter)
+    scaling: Callable[[], ScalingActions] = _no_scaling
+    """Auto Scaling; raises AwsOff."""
 
 
 class NotWired(SlipwayError):

@@ -227,7 +227,7 @@ def _look_at_deployment(world: World, deployment: Deployment) -> None:
     match deployment.status:
         case DeploymentStatus.CREATED if stale:
             world.dispatch.begin(deployment.deployment_id)
-        case DeploymentStatus.QUEUED if world.store.running(deployment.deployment_group_id) == deployment.deployment_id:
+        case DeploymentStatus.QUEUED if world.store.running(deployment.claimed) == deployment.deployment_id:
             world.dispatch.begin(deployment.deployment_id)
         case DeploymentStatus.IN_PROGRESS | DeploymentStatus.READY | DeploymentStatus.BAKING:
             _look_at_phase(world, deployment, now)

@@ -9,6 +9,7 @@ import string
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from functools import cache
 
 from celery import Celery
 
@@ -24,12 +25,15 @@ from adapters.metrics.redis import RedisCounters
 from adapters.metrics.tally import Tally
 from adapters.publishers.exchange import ExchangePublisher
 from adapters.revisions.s3 import S3Links, make_s3_client
+from adapters.scaling.aws import AwsScaling
+from adapters.scaling.sqs import SqsLifecycleQueue
 from adapters.store.redis import RedisStore
 from adapters.trigger import open_trigger
 from api.site import Site
-from config.settings import Settings
-from domain.errors import CannotBegin, WorldError
-from domain.ports import Fleet, Store
+from config.settings import InvalidSettings, Settings
+from domain.errors import AwsOff, CannotBegin, WorldError
+from domain.ports import Fleet, LifecycleQueue, ScalingActions, Store
+from domain.scaling import ScalingHook
 from domain.triggers import TriggerSource
 from tasks.admitting import create_deployment
 from tasks.measuring import count_call, gather
@@ -103,6 +107,33 @@ def make_fleet(settings: Settings, store: Store) -> Fleet:
     return UnitedFleet(registered, Ec2Fleet(make_aws(settings))) if settings.aws.enabled else registered
 
 
+def make_scaling(settings: Settings) -> ScalingActions:
+    """Auto Scaling; asks nothing until it is used. Raises AwsOff."""
+    if not settings.aws.enabled:
+        raise AwsOff
+    aws = settings.aws
+    return AwsScaling(make_aws(settings), queue_arn=aws.lifecycle_queue_arn, role_arn=aws.lifecycle_role_arn)
+
+
+def make_lifecycle_queue(settings: Settings) -> LifecycleQueue:
+    """Where Auto Scaling tells of instances that it holds; raises InvalidSettings if nothing says where that is."""
+    if not settings.aws.lifecycle_queue_url:
+        raise InvalidSettings("no queue of lifecycle notices is set: set SLIPWAY_AWS__LIFECYCLE_QUEUE_URL")
+    return SqsLifecycleQueue(make_aws(settings), url=settings.aws.lifecycle_queue_url)
+
+
+def _delete_hook(scaling: Callable[[], ScalingActions]) -> Callable[[ScalingHook], bool]:
+    def delete(hook: ScalingHook) -> bool:
+        try:
+            scaling().delete_hook(hook)
+        except (WorldError, CannotBegin) as error:
+            logger.warning("the hook %s stays on %s: %s", hook.name, hook.auto_scaling_group, error.message)
+            return False
+        return True
+
+    return delete
+
+
 def _missing_auto_scaling_groups(settings: Settings) -> Callable[[Sequence[str]], Sequence[str]]:
     if not settings.aws.enabled:
         return lambda _names: ()
@@ -122,6 +153,7 @@ def _missing_auto_scaling_groups(settings: Settings) -> Callable[[Sequence[str]]
 def make_site(settings: Settings, world: World) -> Site:
     """This installation as its API and the commands see it."""
     counters = make_counters(settings)
+    delete_hook = _delete_hook(world.scaling)
     return Site(
         store=world.store,
         create_deployment=lambda request: create_deployment(world, request),
@@ -138,6 +170,8 @@ def make_site(settings: Settings, world: World) -> Site:
         github_tokens=sorted(settings.github.tokens),
         observe=lambda operation, code, seconds: count_call(world.meter, operation, code, seconds),
         metrics=lambda: render(gather(world, counters)),
+        put_hook=(lambda hook: world.scaling().put_hook(hook)) if settings.aws.hooks else None,
+        delete_hook=delete_hook,
     )
 
 
@@ -158,4 +192,5 @@ def make_world(settings: Settings, app: Celery) -> World:
         quotas=settings.quotas,
         meter=Tally(make_counters(settings)),
         new_id=lambda: deployment_id_of(secrets.token_bytes(16)),
+        scaling=cache(lambda: make_scaling(settings)),
     )

@@ -337,3 +337,12 @@ def ended(deployment: Deployment, status: DeploymentStatus, error: ErrorInformat
         DeploymentStatus.STOPPED: HappeningType.DEPLOYMENT_STOP,
     }[status]
     return Change(after, (deployment_happening(after, kind, at=now),))
+
+
+def spoiled(change: Change, why: ErrorInformation) -> Change:
+    """A change to a final status, to Failed if it was a success: something that must follow could not be done."""
+    after = change.deployment
+    if after.status is not DeploymentStatus.SUCCEEDED:
+        return change
+    before = after.model_copy(update={"status": DeploymentStatus.IN_PROGRESS})
+    return ended(before, DeploymentStatus.FAILED, why, now=after.complete_time or 0.0)

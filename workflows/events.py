@@ -33,9 +33,11 @@ def events_for(*, load_balancer: bool = False, restart: bool = False) -> tuple[E
 
 def last_event(deployment: Deployment) -> Event:
     """The event whose success makes the revision the last successful one on a host: the last of all phases, which the
-    blue hosts of a blue/green deployment never come to."""
-    order = [row.event for row in TABLE]
-    return max((event for phase in deployment.phases for event in phase.events), key=order.index)
+    blue hosts of a blue/green deployment never come to. Where nothing is installed none is."""
+    events = {event for phase in deployment.phases for event in phase.events}
+    if Event.INSTALL not in events:
+        return Event.AFTER_ALLOW_TRAFFIC
+    return max(events, key=[row.event for row in TABLE].index)
 
 
 def remaining(events: Iterable[Event], done: Iterable[Event]) -> tuple[Event, ...]:

@@ -8,8 +8,8 @@ from workflows.targeting import selecting
 
 
 def begun(group: DeploymentGroup, deployment: Deployment) -> DeploymentGroup:
-    """The group once a deployment was begun, be it that it ended at once."""
-    if group.deployment_group_id != deployment.deployment_group_id:
+    """The group once a deployment was begun, be it that it ended at once; one for some hosts alone leaves no trace."""
+    if group.deployment_group_id != deployment.deployment_group_id or deployment.only:
         return group
     attempted = group.model_copy(update={"last_attempted_deployment": _summary(deployment)})
     return ended(attempted, deployment) if deployment.status.final else attempted

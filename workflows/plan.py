@@ -19,6 +19,7 @@ from domain.group_options import (
 )
 from domain.limits import Limits
 from workflows.events import BLUE, GREEN_INSTALL, GREEN_SHIFT, events_for
+from workflows.instance_deployments import events_of_instance
 from workflows.speed import floor_of, lanes_of
 
 MINUTE = 60.0
@@ -29,7 +30,7 @@ LONGEST_WAIT = 2880
 def in_place(deployment: Deployment, zones: Sequence[int]) -> tuple[Phase, ...]:
     """The phases of a deployment in place: `zones` are the numbers of targets in each, one after the other in pick
     order; a deployment that does not go by zones has one. The total and the floor are in the deployment."""
-    events = events_for(
+    events = events_of_instance(deployment) or events_for(
         load_balancer=deployment.traffic_control, restart=deployment.deployment_mode is DeploymentMode.RESTART
     )
     at_once = lanes_of(deployment.total, deployment.floor)

@@ -20,6 +20,7 @@ from domain.fleet import (
     TargetKind,
 )
 from domain.groups import DeploymentGroup, Selection, TagFilter, TagFilterType, TargetInstances
+from domain.scaling import Transition
 from workflows.names import host_queue
 
 
@@ -28,6 +29,29 @@ def choose(instances: Iterable[Instance], group: DeploymentGroup) -> list[Instan
     its Auto Scaling groups."""
     chosen = {instance.instance_id: instance for instance in instances if _selected(instance, group)}
     return [chosen[name] for name in sorted(chosen)]
+
+
+def only(instances: Iterable[Instance], group: DeploymentGroup, deployment: Deployment) -> list[Instance]:
+    """The instances of the group that the deployment is for.
+
+    Where it names some, those and no others, also while Auto Scaling launches or terminates them; else all but those
+    that are being launched under a hook of the group, which get a deployment of their own.
+    """
+    if not deployment.only:
+        return [instance for instance in choose(instances, group) if not _held(instance, group)]
+    named = [instance for instance in instances if instance.instance_id in deployment.only]
+    leaving = {instance.instance_id: instance for instance in named if _leaving(instance, group)}
+    chosen = leaving | {instance.instance_id: instance for instance in choose(named, group)}
+    return [chosen[name] for name in sorted(chosen)]
+
+
+def _held(instance: Instance, group: DeploymentGroup) -> bool:
+    hooked = {hook.auto_scaling_group for hook in group.hooks if hook.transition is Transition.LAUNCHING}
+    return not hooked.isdisjoint(instance.launching)
+
+
+def _leaving(instance: Instance, group: DeploymentGroup) -> bool:
+    return not set(instance.leaving).isdisjoint(group.auto_scaling_groups)
 
 
 def _selected(instance: Instance, group: DeploymentGroup) -> bool:

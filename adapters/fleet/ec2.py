@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from adapters.aws import Aws
-from adapters.fleet.auto_scaling import members_of
+from adapters.fleet.auto_scaling import Membership, memberships_of
 from domain.fleet import Instance, TargetKind
 from domain.groups import DeploymentGroup, TagFilterType
 
@@ -30,7 +30,7 @@ class Ec2Fleet:
 
     def instances(self, group: DeploymentGroup) -> Sequence[Instance]:
         """Those with tags that the group looks at, and the members of its Auto Scaling groups; each once."""
-        members = members_of(self._aws, set(group.auto_scaling_groups) - self._elsewhere)
+        members = memberships_of(self._aws, set(group.auto_scaling_groups) - self._elsewhere)
         wanted = [group.ec2_tag_filters, *group.ec2_tag_set]
         found: dict[str, Instance] = {}
         if any(wanted):
@@ -40,7 +40,7 @@ class Ec2Fleet:
         return list(found.values())
 
 
-def described_instances(aws: Aws, members: Mapping[str, tuple[str, ...]]) -> list[Instance]:
+def described_instances(aws: Aws, members: Mapping[str, Membership]) -> list[Instance]:
     """Those of the instances that there are at all, in the order of their ids; each with the groups it is a member
     of."""
     ids = sorted(members)
@@ -51,7 +51,7 @@ def described_instances(aws: Aws, members: Mapping[str, tuple[str, ...]]) -> lis
 
 
 def _described(
-    aws: Aws, members: Mapping[str, tuple[str, ...]], filters: Sequence[Mapping[str, object]]
+    aws: Aws, members: Mapping[str, Membership], filters: Sequence[Mapping[str, object]]
 ) -> Iterator[Instance]:
     """The instances there are at all that pass the filters; never a part of them."""
     alive = {"Name": "instance-state-name", "Values": list(STATES)}
@@ -61,12 +61,12 @@ def _described(
         for reservation in page["Reservations"]:
             arn = f"arn:{meta.partition}:ec2:{meta.region_name}:{reservation['OwnerId']}:instance/"
             for described in reservation["Instances"]:
-                yield instance_of(described, arn, members.get(described["InstanceId"], ()))
+                yield instance_of(described, arn, members.get(described["InstanceId"]))
 
 
-def instance_of(described: Mapping[str, Any], arn: str, auto_scaling_groups: tuple[str, ...]) -> Instance:
+def instance_of(described: Mapping[str, Any], arn: str, membership: Membership | None) -> Instance:
     """An instance as EC2 describes it."""
-    instance_id = described["InstanceId"]
+    instance_id, member = described["InstanceId"], membership or Membership()
     return Instance(
         instance_id=instance_id,
         kind=TargetKind.EC2,
@@ -74,7 +74,9 @@ def instance_of(described: Mapping[str, Any], arn: str, auto_scaling_groups: tup
         tags={tag["Key"]: tag["Value"] for tag in described.get("Tags", ())},
         zone=described.get("Placement", {}).get("AvailabilityZone"),
         address=described.get("PrivateIpAddress") or described.get("Ipv6Address"),
-        auto_scaling_groups=auto_scaling_groups,
+        auto_scaling_groups=tuple(sorted(member.groups)),
+        launching=tuple(sorted(member.launching)),
+        leaving=tuple(sorted(member.leaving)),
     )
 
 

@@ -24,6 +24,7 @@ from domain.happenings import Happening
 from domain.moves import Shown
 from domain.ports import Directory, Shelf
 from domain.revisions import Revision
+from domain.scaling import OpenAction
 
 
 class MemoryStore(MemoryDeployments, MemoryLanes, MemoryReports):
@@ -41,6 +42,7 @@ class MemoryStore(MemoryDeployments, MemoryLanes, MemoryReports):
         self._access_keys = MemoryShelf[AccessKey](self._lock)
         self._iam_arns = MemoryShelf[ArnHolder](self._lock)
         self._environments = MemoryShelf[EnvironmentRecord](self._lock)
+        self._lifecycle_actions = MemoryShelf[OpenAction](self._lock)
 
     def peer(self) -> MemoryStore:
         """The same store as another process would hold it: it shares everything but leases."""
@@ -87,6 +89,11 @@ class MemoryStore(MemoryDeployments, MemoryLanes, MemoryReports):
     def environments(self) -> Shelf[EnvironmentRecord]:
         """By deployment id."""
         return self._environments
+
+    @property
+    def lifecycle_actions(self) -> Shelf[OpenAction]:
+        """By token."""
+        return self._lifecycle_actions
 
     def shown(self, deployment_ids: Sequence[str]) -> list[Shown | None]:
         """Deployments in the order of the ids, with their counters and under today's names."""

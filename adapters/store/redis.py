@@ -23,6 +23,7 @@ from domain.fleet import ArnHolder, Instance
 from domain.groups import DeploymentGroup
 from domain.ports import Directory, Shelf
 from domain.revisions import Revision
+from domain.scaling import OpenAction
 
 
 class RedisStore(Deployments, Lanes, Reports, Outbox):
@@ -40,6 +41,7 @@ class RedisStore(Deployments, Lanes, Reports, Outbox):
         self._access_keys = RedisShelf(self._connection, self._keys, "access-key", AccessKey)
         self._iam_arns = RedisShelf(self._connection, self._keys, "iam-arn", ArnHolder)
         self._environments = RedisShelf(self._connection, self._keys, "environment", EnvironmentRecord)
+        self._lifecycle_actions = RedisShelf(self._connection, self._keys, "lifecycle-action", OpenAction)
 
     @property
     def applications(self) -> Directory[Application]:
@@ -80,6 +82,11 @@ class RedisStore(Deployments, Lanes, Reports, Outbox):
     def environments(self) -> Shelf[EnvironmentRecord]:
         """By deployment id."""
         return self._environments
+
+    @property
+    def lifecycle_actions(self) -> Shelf[OpenAction]:
+        """By token."""
+        return self._lifecycle_actions
 
     def claim(self, name: str, seconds: float) -> bool:
         """Take (or, as its holder, keep) a lease; the holder is this store in this process."""
