@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from adapters.aws import Aws, answering
+from adapters.aws import Aws, answering, told_by
 from adapters.environments.auto_scaling_copy import (
     copied_group,
     copied_notifications,
@@ -32,8 +32,8 @@ SUSPENDED = ("AddToLoadBalancer", "AlarmNotification", "ScheduledActions")
 MOST_FAILURES = 5
 """Launches that failed one after the other; then it will not come to anything."""
 REFUSED = frozenset({"ValidationError", "ValidationException", "LimitExceeded", "ServiceLinkedRoleFailure"})
-"""Answers that stay the same until somebody changes the group, the account's limits or its rights. That a group is there
-already is not among them: another process may have made it a moment ago."""
+"""Answers that stay the same until somebody changes the group, the account's limits or its rights. That a group is
+there already is not among them: another process may have made it a moment ago."""
 
 
 class AutoScalingEnvironment:
@@ -190,7 +190,7 @@ def _refusing(call: str) -> Iterator[None]:
         with answering("autoscaling", call):
             yield
     except WorldError as error:
-        told: Mapping[str, Any] = getattr(error.__cause__, "response", {}).get("Error", {})
-        if told.get("Code") not in REFUSED:
+        code, message = told_by(error)
+        if code not in REFUSED:
             raise
-        raise CannotProvision(f"AWS refuses autoscaling:{call} ({told['Code']}: {told.get('Message', '')})") from error
+        raise CannotProvision(f"AWS refuses the call autoscaling:{call} ({code}: {message}).") from error
