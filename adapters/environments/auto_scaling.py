@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from adapters.aws import Aws, answering
+from adapters.aws import Aws, answering, told_by
 from adapters.environments.auto_scaling_copy import (
     copied_group,
     copied_notifications,
@@ -22,6 +22,7 @@ from adapters.environments.auto_scaling_copy import (
     name_of,
     size_of,
 )
+from adapters.fleet.auto_scaling import Membership
 from adapters.fleet.ec2 import described_instances
 from domain.environments import EnvironmentRecord, GreenOrder, Provisioned, Retirement
 from domain.errors import AutoScalingGroupMissing, CannotBegin, CannotProvision, WorldError
@@ -32,8 +33,8 @@ SUSPENDED = ("AddToLoadBalancer", "AlarmNotification", "ScheduledActions")
 MOST_FAILURES = 5
 """Launches that failed one after the other; then it will not come to anything."""
 REFUSED = frozenset({"ValidationError", "ValidationException", "LimitExceeded", "ServiceLinkedRoleFailure"})
-"""Answers that stay the same until somebody changes the group, the account's limits or its rights. That a group is there
-already is not among them: another process may have made it a moment ago."""
+"""Answers that stay the same until somebody changes the group, the account's limits or its rights. That a group is
+there already is not among them: another process may have made it a moment ago."""
 
 
 class AutoScalingEnvironment:
@@ -96,7 +97,7 @@ class AutoScalingEnvironment:
     def _ready(self, green: Mapping[str, Any]) -> Provisioned | None:
         """Green with its hosts; None while EC2 does not tell all of them."""
         name = green["AutoScalingGroupName"]
-        members = {member["InstanceId"]: (name,) for member in green["Instances"]}
+        members = {member["InstanceId"]: Membership(groups=[name]) for member in green["Instances"]}
         hosts = described_instances(self._aws, members)
         return Provisioned(name=name, hosts=tuple(hosts)) if len(hosts) == len(members) else None
 
@@ -190,7 +191,7 @@ def _refusing(call: str) -> Iterator[None]:
         with answering("autoscaling", call):
             yield
     except WorldError as error:
-        told: Mapping[str, Any] = getattr(error.__cause__, "response", {}).get("Error", {})
-        if told.get("Code") not in REFUSED:
+        code, message = told_by(error)
+        if code not in REFUSED:
             raise
-        raise CannotProvision(f"AWS refuses autoscaling:{call} ({told['Code']}: {told.get('Message', '')})") from error
+        raise CannotProvision(f"AWS refuses the call autoscaling:{call} ({code}: {message}).") from error

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
 
-from adapters.aws import Aws, answering
+from adapters.aws import Aws, answering, told_by
 from domain.environments import GreenOrder, Provisioned, Retirement
 from domain.errors import CannotBegin, CannotProvision, WorldError
 from domain.fleet import Target
@@ -42,9 +40,9 @@ class SingleInstances:
             return True
         cloud = [host.target_id for host in retirement.hosts if is_instance(host)]
         refused: list[str] = []
-        done = [self._end(cloud[at : at + PAGE], refused) for at in range(0, len(cloud), PAGE)]
-        if not all(done):
-            return False
+        for at in range(0, len(cloud), PAGE):
+            if not self._end(cloud[at : at + PAGE], refused):
+                return False
         if left := [host.target_id for host in retirement.hosts if not is_instance(host)]:
             refused.append(f"On-premises hosts cannot be terminated from here; end them yourself: {_named(left)}.")
         if refused:
@@ -52,14 +50,11 @@ class SingleInstances:
         return True
 
     def _end(self, ids: Sequence[str], refused: list[str]) -> bool:
-        """One page of them: True once there is no more to do."""
+        """End one page of them; True once those that AWS ends are on their way out."""
         alive = self._alive(ids)
         members = self._members(alive)
-        kept: set[str] = set()
-        for instance_id, (group, state) in members.items():
-            if not state.startswith("Terminat") and not self._end_member(instance_id, group, refused):
-                kept.add(instance_id)
-        kept |= self._end_single([instance_id for instance_id in alive if instance_id not in members], refused)
+        kept = {name for name, (group, state) in members.items() if self._keeps_member(name, group, state, refused)}
+        kept |= self._keeps([name for name in alive if name not in members], refused)
         return not alive or not set(self._alive(alive)) - kept
 
     def _alive(self, ids: Collection[str]) -> list[str]:
@@ -79,26 +74,34 @@ class SingleInstances:
         found = [each for page in pages for each in page["AutoScalingInstances"]]
         return {each["InstanceId"]: (each["AutoScalingGroupName"], each["LifecycleState"]) for each in found}
 
-    def _end_member(self, instance_id: str, group: str, refused: list[str]) -> bool:
-        """Let its group end it and not make another; False where it does not."""
+    def _keeps_member(self, name: str, group: str, state: str, refused: list[str]) -> bool:
+        """Have its group end it and make no other in its place; whether AWS does not."""
+        if state.startswith("Terminat"):
+            return False
         client = self._aws.client("autoscaling")
-        with _refusing(f"{instance_id} of the Auto Scaling group {group}", refused) as answer:
-            with answering("autoscaling", "TerminateInstanceInAutoScalingGroup"):
-                client.terminate_instance_in_auto_scaling_group(
-                    InstanceId=instance_id, ShouldDecrementDesiredCapacity=True
-                )
-        return answer()
+        why = _refusal(
+            "autoscaling:TerminateInstanceInAutoScalingGroup",
+            lambda: client.terminate_instance_in_auto_scaling_group(
+                InstanceId=name, ShouldDecrementDesiredCapacity=True
+            ),
+        )
+        if why:
+            refused.append(f"AWS does not terminate {name} of the Auto Scaling group {group} {why}.")
+        return bool(why)
 
-    def _end_single(self, ids: Sequence[str], refused: list[str]) -> set[str]:
-        """End them; those that are to stay."""
-        # One by one: AWS takes a list as a whole or not at all, and one protected instance would keep all the others.
-        return {instance_id for instance_id in ids if not self._end_one(instance_id, refused)}
-
-    def _end_one(self, instance_id: str, refused: list[str]) -> bool:
+    def _keeps(self, names: Sequence[str], refused: list[str]) -> set[str]:
+        """End them; those that AWS does not end."""
+        if not names:
+            return set()
         client = self._aws.client("ec2")
-        with _refusing(instance_id, refused) as answer, answering("ec2", "TerminateInstances"):
-            client.terminate_instances(InstanceIds=[instance_id])
-        return answer()
+        why = _refusal("ec2:TerminateInstances", lambda: client.terminate_instances(InstanceIds=list(names)))
+        if not why:
+            return set()
+        if len(names) > 1:
+            # AWS takes a list as a whole or not at all: one protected instance keeps all others.
+            return set().union(*(self._keeps([name], refused) for name in names))
+        refused.append(f"AWS does not terminate {names[0]} {why}.")
+        return set(names)
 
 
 def is_instance(host: Target) -> bool:
@@ -111,14 +114,15 @@ def _named(names: Sequence[str]) -> str:
     return ", ".join(names[:10]) + more
 
 
-@contextmanager
-def _refusing(what: str, refused: list[str]) -> Iterator[Callable[[], bool]]:
-    """Notes an answer that stays the same; what is given tells whether there was none."""
-    before = len(refused)
+def _refusal(call: str, act: Callable[[], object]) -> str:
+    """Make a call; why AWS refuses it, where its answer will stay the same."""
+    service, _, operation = call.partition(":")
     try:
-        yield lambda: len(refused) == before
+        with answering(service, operation):
+            act()
     except WorldError as error:
-        told: Mapping[str, Any] = getattr(error.__cause__, "response", {}).get("Error", {})
-        if told.get("Code") not in REFUSED:
+        code, message = told_by(error)
+        if code not in REFUSED:
             raise
-        refused.append(f"AWS does not terminate {what} ({told['Code']}: {str(told.get('Message', '')).rstrip('.')}).")
+        return f"({code}: {message})"
+    return ""
