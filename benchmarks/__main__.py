@@ -10,7 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 
-from benchmarks import api, engine, install, local, makespan, reference, scale
+from benchmarks import api, engine, install, local, makespan, reference, scale, traffic
 from benchmarks.rig import Result, clean_up_on_sigterm, say
 
 BENCHMARKS: Mapping[str, Callable[[Sequence[str]], list[Result]]] = {
@@ -21,6 +21,7 @@ BENCHMARKS: Mapping[str, Callable[[Sequence[str]], list[Result]]] = {
     "scale": scale.main,
     "local": local.main,
     "api": api.main,
+    "traffic": traffic.main,
 }
 
 

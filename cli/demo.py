@@ -1,4 +1,7 @@
-"""`slipway demo`: four simulated hosts, a sample web application in three versions, a deployment of each to watch."""
+"""`slipway demo`: four simulated hosts, a sample web application in three versions, a deployment of each to watch.
+
+With a load balancer in front it is `cli/demo_traffic.py`'s, which shares how an installation is started and removed.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -18,6 +21,7 @@ from rich.console import Console
 
 from cli.deploy import upload
 from cli.following import follow
+from cli.traffic.sample import end_samples
 from cli.world import answer, json_option, settings, world
 from config.endpoint import Endpoint, aws_variables, read_endpoint
 from domain.configs import HALF_AT_A_TIME, ONE_AT_A_TIME
@@ -38,18 +42,32 @@ class DemoFailed(SlipwayError):
 @click.command()
 @click.option("--clean", is_flag=True, help="End a demo's processes and remove its data.")
 @click.option(
-    "--keep/--no-keep", default=True, show_default=True, help="Leave everything running at the end, to look at."
+    "--keep/--no-keep",
+    default=None,
+    help="Leave everything running at the end, to look at; so it is unless requests are sent.",
 )
+@click.option("--balancer", is_flag=True, help="Behind HAProxy and under load: no request is lost.")
+@click.option("--blue-green", is_flag=True, help="The same, from four blue hosts to four green ones.")
 @json_option
-def demo(clean: bool, keep: bool, as_json: bool) -> None:
+def demo(clean: bool, keep: bool | None, balancer: bool, blue_green: bool, as_json: bool) -> None:
     """Deploy a sample web application to four simulated hosts on this machine."""
     home = (settings().home / "demo").resolve()
+    if balancer and blue_green:
+        raise click.UsageError("--balancer and --blue-green are two demos: choose one")
+    if keep and (balancer or blue_green):
+        raise click.UsageError("the balancer and the requests end with the demo: --keep is for the one without them")
     console = Console(quiet=as_json)
     if clean:
         clean_up(home)
         answer({"home": str(home), "clean": True}, "The demo is gone.", as_json=as_json)
         return
-    told = run_demo(home, console, keep=keep)
+    if balancer or blue_green:
+        from cli import demo_traffic
+
+        run = demo_traffic.run_blue_green if blue_green else demo_traffic.run_in_place
+        told = run(home, console)
+    else:
+        told = run_demo(home, console, keep=keep is not False)
     if as_json:
         answer(told, "", as_json=True)
 
@@ -57,10 +75,8 @@ def demo(clean: bool, keep: bool, as_json: bool) -> None:
 def run_demo(home: Path, console: Console, *, keep: bool) -> dict[str, object]:
     """Start an installation below `home`, deploy three versions, show and say what came of it."""
     clean_up(home)
-    os.environ["SLIPWAY_HOME"] = str(home)
-    settings.cache_clear()
     try:
-        endpoint = _start(home, console)
+        endpoint = start_installation(home, HOSTS, console)
         deployments = _run(console)
         serving = {host: headline(home, host) for host in HOSTS}
         _show_hosts(serving, console)
@@ -81,22 +97,27 @@ def _show_hosts(serving: dict[str, str], console: Console) -> None:
         console.print(f"  {host}: {line}", highlight=False)
 
 
-def _start(home: Path, console: Console) -> Endpoint:
+def start_installation(
+    home: Path, hosts: Sequence[str], console: Console, *, environment: Mapping[str, str] | None = None
+) -> Endpoint:
+    """Start an installation below `home` with an agent for each host; this process is one of its clients from then on.
+    `environment` are settings of it."""
     home.mkdir(parents=True, exist_ok=True)
-    agents = [option for host in HOSTS for option in ("--agent", host)]
+    os.environ.update({**(environment or {}), "SLIPWAY_HOME": str(home)})
+    settings.cache_clear()
+    agents = [option for host in hosts for option in ("--agent", host)]
     with (home / "up.log").open("wb") as log:
         process = subprocess.Popen(  # noqa: S603  (our own command line)
             [sys.executable, "-m", "cli.main", "up", *agents],
-            env={**os.environ, "SLIPWAY_HOME": str(home)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    with console.status("Starting Redis, bundle store, API, control, trigger, watch, Flower and four agents …"):
+    with console.status("Starting Redis, bundle store, API, control, trigger, watch, Flower and the agents …"):
         _wait(lambda: read_endpoint(home) is not None, process, home, "the installation")
         settings.cache_clear()
-        _wait(lambda: all(world().store.seen(HOSTS)), process, home, "the agents")
+        _wait(lambda: all(world().store.seen(hosts)), process, home, "the agents")
         _wait(lambda: _answers(settings().bundles.base_url + "/healthz"), process, home, "the bundle store")
         _wait(lambda: _answers(_endpoint(home).api_url + "/readyz"), process, home, "the API")
     return _endpoint(home)
@@ -222,8 +243,7 @@ def clean_up(home: Path, *, keep_logs: bool = False) -> None:
         while read_endpoint(home) is not None and time.monotonic() < deadline:
             time.sleep(0.05)
         _wait_gone(endpoint.pid, deadline)
-    for pid_file in home.glob("hosts/*/root/srv/webapp/pid"):
-        _end_sample(pid_file)
+    end_samples(home.glob("hosts/*/root"))
     if not keep_logs:
         shutil.rmtree(home, ignore_errors=True)
 
@@ -241,13 +261,3 @@ def _wait_gone(pid: int, deadline: float) -> None:
         except ProcessLookupError:
             return
         time.sleep(0.05)
-
-
-def _end_sample(pid_file: Path) -> None:
-    try:
-        pid = int(pid_file.read_text())
-        # The number may have gone to another process by now: only a server that runs from this folder is ended.
-        if str(pid_file.parent) in Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace"):
-            os.kill(pid, signal.SIGTERM)
-    except (OSError, ValueError):
-        return

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import click
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 
 from console.grid import DeploymentView, draw, final_line
@@ -83,25 +84,37 @@ def _target(record: TargetRecord, view: DeploymentView) -> dict[str, Any]:
     }
 
 
-def follow(world: World, deployment_id: str, *, as_json: bool = False, console: Console | None = None) -> int:
-    """Follow until the end; the exit code: 0 if it succeeded, else 1."""
+def follow(
+    world: World,
+    deployment_id: str,
+    *,
+    as_json: bool = False,
+    console: Console | None = None,
+    below: Callable[[], RenderableType] | None = None,
+) -> int:
+    """Follow until the end, with what is to be drawn below the grid; the exit code: 0 if it succeeded, else 1."""
     view = look(world, deployment_id)
     if as_json:
         view = _wait_for_end(world, view)
         click.echo(json.dumps(as_json_value(view), indent=2))
     else:
         shown = console or Console()
-        view = _live(world, view, shown)
+        view = _live(world, view, shown, below)
         shown.print(final_line(view.deployment), highlight=False)
     return 0 if view.deployment.status is DeploymentStatus.SUCCEEDED else 1
 
 
-def _live(world: World, view: DeploymentView, console: Console) -> DeploymentView:
-    with Live(draw(view), console=console, refresh_per_second=8, transient=False) as live:
+def _live(
+    world: World, view: DeploymentView, console: Console, below: Callable[[], RenderableType] | None
+) -> DeploymentView:
+    def picture() -> RenderableType:
+        return Group(draw(view), below()) if below else draw(view)
+
+    with Live(picture(), console=console, refresh_per_second=8, transient=False) as live:
         while not view.deployment.status.final:
             time.sleep(EVERY)
             view = look(world, view.deployment.deployment_id)
-            live.update(draw(view))
+            live.update(picture())
     if not console.is_terminal:
         console.print()
     return view

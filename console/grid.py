@@ -6,8 +6,8 @@ Draws values; reads nothing itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from domain.deployments import Deployment, DeploymentStatus, EventRecord, Overview, TargetRecord, TargetStatus
-from domain.lifecycle import Event
+from domain.lifecycle import BY_EVENT, Event, Part
 from domain.reports import EventStatus
 
 MOST_ROWS = 40
@@ -34,8 +34,11 @@ STATUS_STYLES: dict[str, str] = {
     "Failed": "bold red",
     "Stopped": "bold magenta",
     "InProgress": "bold yellow",
+    "Ready": "bold cyan",
+    "Baking": "bold cyan",
     "Skipped": "dim",
 }
+LABEL_STYLES = {"Blue": "blue", "Green": "green"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +51,18 @@ class DeploymentView:
     events: Sequence[Event]
     now: float
     tail: Sequence[str] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Blue or Green by target id, of a blue/green deployment."""
+    waiting_for: str = ""
+    """What the deployment waits for, in words, if it waits."""
 
 
 def draw(view: DeploymentView) -> RenderableType:
     """The whole picture."""
-    parts: list[RenderableType] = [_headline(view), _progress(view), _grid(view)]
+    parts: list[RenderableType] = [_headline(view), _progress(view)]
+    if view.waiting_for:
+        parts.append(Text(f"waits for {view.waiting_for}", style="cyan"))
+    parts.append(_grid(view))
     parts.extend(_failures(view))
     return Group(*parts)
 
@@ -82,6 +92,7 @@ def _progress(view: DeploymentView) -> RenderableType:
             "  ",
             (f"{o.in_progress} in progress", "yellow" if o.in_progress else "dim"),
             "  ",
+            (f"{o.ready} ready  " if o.ready else "", "cyan"),
             (f"{o.pending} pending", "dim"),
             "  ",
             (f"{o.skipped} skipped", "dim"),
@@ -93,21 +104,33 @@ def _progress(view: DeploymentView) -> RenderableType:
 
 
 def _grid(view: DeploymentView) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
+    many = len(view.events) > FEW_EVENTS
+    table = Table(box=None, pad_edge=False, collapse_padding=many, header_style="dim")
     table.add_column("host", no_wrap=True)
+    if view.labels:
+        table.add_column("fleet", no_wrap=True)
     table.add_column("status", no_wrap=True, min_width=10)
     for event in view.events:
-        table.add_column(short_name(event), justify="center")
+        table.add_column(shortest_name(event) if many else short_name(event), justify="center", overflow="crop")
     rows = choose_rows(view.targets)
     for record in rows:
+        label = view.labels.get(record.target.target_id, "")
         table.add_row(
             record.target.target_id,
+            *([Text(label, style=LABEL_STYLES.get(label, ""))] if view.labels else []),
             Text(record.status, style=STATUS_STYLES.get(record.status, "dim")),
-            *(_cell(record.events.get(event), view.now) for event in view.events),
+            *(_cell(record.events.get(event), view.now, expected=_expected(event, label)) for event in view.events),
         )
     if len(rows) < len(view.targets):
-        table.add_row(f"… {len(view.targets) - len(rows)} more", "", *("" for _ in view.events))
+        table.add_row(f"… {len(view.targets) - len(rows)} more")
     return table
+
+
+def _expected(event: Event, label: str) -> bool:
+    """Whether an event of which nothing is known will come: blue is taken out of traffic, green never is, unless the
+    deployment is undone; then there is something to know."""
+    blocks = BY_EVENT[event].part is Part.BLOCK
+    return blocks if label == "Blue" else not blocks if label == "Green" else True
 
 
 def choose_rows(targets: Sequence[TargetRecord]) -> list[TargetRecord]:
@@ -119,9 +142,9 @@ def choose_rows(targets: Sequence[TargetRecord]) -> list[TargetRecord]:
     return sorted(chosen, key=lambda record: record.index)
 
 
-def _cell(record: EventRecord | None, now: float) -> Text:
+def _cell(record: EventRecord | None, now: float, *, expected: bool) -> Text:
     if record is None:
-        return Text(*MARKS[EventStatus.PENDING])
+        return Text(*MARKS[EventStatus.PENDING]) if expected else Text()
     mark, style = MARKS[record.status]
     if record.status is EventStatus.IN_PROGRESS and record.start_time and now - record.start_time >= 1:
         mark = f"{mark} {now - record.start_time:.0f}s"
@@ -151,9 +174,33 @@ SHORT_NAMES: dict[Event, str] = {
 }
 
 
+SHORTEST_NAMES: dict[Event, str] = {
+    Event.BEFORE_BLOCK_TRAFFIC: "pre\nBlock",
+    Event.BLOCK_TRAFFIC: "\nBlock",
+    Event.AFTER_BLOCK_TRAFFIC: "post\nBlock",
+    Event.APPLICATION_STOP: "\nStop",
+    Event.DOWNLOAD_BUNDLE: "Down\nload",
+    Event.BEFORE_INSTALL: "pre\nInst",
+    Event.INSTALL: "\nInst",
+    Event.AFTER_INSTALL: "post\nInst",
+    Event.APPLICATION_START: "\nStart",
+    Event.VALIDATE_SERVICE: "Vali\ndate",
+    Event.BEFORE_ALLOW_TRAFFIC: "pre\nAllow",
+    Event.ALLOW_TRAFFIC: "\nAllow",
+    Event.AFTER_ALLOW_TRAFFIC: "post\nAllow",
+}
+"""Where a load balancer makes them thirteen."""
+FEW_EVENTS = 7
+
+
 def short_name(event: Event) -> str:
     """An event's name as a narrow column head."""
     return SHORT_NAMES.get(event) or "\n".join(re.findall("[A-Z][a-z]*", event.value))
+
+
+def shortest_name(event: Event) -> str:
+    """An event's name as a column head of at most five letters."""
+    return SHORTEST_NAMES.get(event) or short_name(event)
 
 
 def final_line(deployment: Deployment) -> str:

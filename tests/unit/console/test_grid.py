@@ -1,0 +1,75 @@
+"""The grid of a deployment, as text: seven events, thirteen with a balancer, the fleets of blue/green."""
+
+from __future__ import annotations
+
+import pytest
+
+from console.grid import SHORTEST_NAMES, draw, shortest_name
+from domain.deployments import DeploymentStatus, Overview, TargetStatus
+from domain.lifecycle import BY_EVENT, Event, Part
+from domain.reports import EventStatus
+from tests.unit.console.drawing import ALL_EVENTS, as_text, target, view
+
+APPLICATION = tuple(event for event in ALL_EVENTS if BY_EVENT[event].part is Part.APPLICATION)
+
+
+def marks(text: str, host: str) -> str:
+    line = next(line for line in text.splitlines() if line.startswith(host))
+    return "".join(sign for sign in line.removeprefix(host) if sign in "·●✓✗-?")
+
+
+def row(text: str, host: str) -> list[str]:
+    return next(line for line in text.splitlines() if line.startswith(host)).split()
+
+
+def test_seven_events_keep_their_longer_heads() -> None:
+    text = as_text(draw(view([target("web-1", TargetStatus.PENDING)], events=APPLICATION)))
+    assert "Before" in text
+    assert "Install" in text
+    assert "fleet" not in text
+    assert "waits for" not in text
+
+
+def test_every_event_has_a_head_of_five_letters_at_most() -> None:
+    assert set(SHORTEST_NAMES) == set(Event)
+    for event in Event:
+        assert max(map(len, shortest_name(event).split("\n"))) <= 5
+
+
+@pytest.mark.parametrize("labels", [{}, {"web-1": "Green", "web-2": "Blue"}], ids=["in place", "blue/green"])
+def test_thirteen_events_fit_a_hundred_columns(labels: dict[str, str]) -> None:
+    done = dict.fromkeys(ALL_EVENTS, EventStatus.SUCCEEDED)
+    targets = [target(host, TargetStatus.IN_PROGRESS, done) for host in ("web-1", "web-2")]
+    text = as_text(draw(view(targets, labels=labels)))
+    assert marks(text, "web-1") == 13 * "✓"
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_blue_and_green_show_the_events_that_are_theirs() -> None:
+    targets = [target("new-1", TargetStatus.READY), target("old-1", TargetStatus.PENDING)]
+    text = as_text(draw(view(targets, labels={"new-1": "Green", "old-1": "Blue"})))
+    assert row(text, "new-1")[1:3] == ["Green", "Ready"]
+    assert marks(text, "new-1") == 10 * "·"
+    assert row(text, "old-1")[1:3] == ["Blue", "Pending"]
+    assert marks(text, "old-1") == 3 * "·"
+
+
+def test_a_rollback_shows_what_blue_went_through_beside_its_own() -> None:
+    known = {Event.BLOCK_TRAFFIC: EventStatus.FAILED, Event.ALLOW_TRAFFIC: EventStatus.SUCCEEDED}
+    text = as_text(draw(view([target("old-1", TargetStatus.FAILED, known)], labels={"old-1": "Blue"})))
+    assert marks(text, "old-1") == "·✗·✓"
+
+
+@pytest.mark.parametrize("status", [DeploymentStatus.READY, DeploymentStatus.BAKING])
+def test_it_says_what_is_waited_for(status: DeploymentStatus) -> None:
+    shown = view(
+        [target("new-1", TargetStatus.READY)],
+        status=status,
+        overview=Overview(ready=4, pending=4),
+        waiting_for="the word to go on, 9 minutes at most",
+    )
+    text = as_text(draw(shown))
+    assert f"CodeDeployDefault.OneAtATime  {status}" in text
+    assert "4 ready" in text
+    assert "waits for the word to go on, 9 minutes at most" in text
