@@ -17,6 +17,10 @@ from adapters.fleet.auto_scaling import missing_of
 from adapters.fleet.ec2 import Ec2Fleet
 from adapters.fleet.registered import RegisteredFleet
 from adapters.fleet.united import UnitedFleet
+from adapters.load_balancers import LOAD_BALANCERS
+from adapters.load_balancers.choosing import Checked, ChosenLoadBalancers
+from adapters.load_balancers.classic import ClassicBalancer
+from adapters.load_balancers.target_groups import TargetGroupBalancer
 from adapters.metrics.prometheus import render
 from adapters.metrics.redis import RedisCounters
 from adapters.metrics.tally import Tally
@@ -25,6 +29,7 @@ from adapters.revisions.s3 import S3Links, make_s3_client
 from adapters.store.redis import RedisStore
 from adapters.trigger import open_trigger
 from api.site import Site
+from config.balancers import Balancer, WebhookSettings
 from config.settings import Settings
 from domain.errors import CannotBegin, WorldError
 from domain.ports import Fleet, Store
@@ -99,6 +104,28 @@ def make_fleet(settings: Settings, store: Store) -> Fleet:
     """Where targets come from: registered instances and, with AWS on, EC2."""
     registered = RegisteredFleet(store.instances)
     return UnitedFleet(registered, Ec2Fleet(make_aws(settings))) if settings.aws.enabled else registered
+
+
+def make_load_balancers(settings: Settings) -> ChosenLoadBalancers:
+    """The balancers of the settings by name and, with AWS on, AWS's for all other names."""
+    local = {name: make_load_balancer(name, mine) for name, mine in settings.load_balancers.items()}
+    if not settings.aws.enabled:
+        return ChosenLoadBalancers(local)
+    aws = make_aws(settings)
+    return ChosenLoadBalancers(
+        local,
+        classic=lambda name: ClassicBalancer(aws, name),
+        target_group=lambda name: TargetGroupBalancer(aws, name),
+    )
+
+
+def make_load_balancer(name: str, mine: Balancer) -> Checked:
+    """One balancer of the settings; nothing is asked until it is used."""
+    told = {field: value for field, value in mine if field != "kind"}
+    if isinstance(mine, WebhookSettings):
+        ca_file = mine.ca_file and str(mine.ca_file)
+        told |= {"name": name, "secret": mine.secret.get_secret_value(), "ca_file": ca_file}
+    return LOAD_BALANCERS[mine.kind](**told)
 
 
 def _missing_auto_scaling_groups(settings: Settings) -> Callable[[Sequence[str]], Sequence[str]]:

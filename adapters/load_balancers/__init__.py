@@ -1,4 +1,4 @@
-"""Load balancers in front of hosts, by the word that the settings use for each kind. AWS's are named by groups alone."""
+"""Load balancers in front of hosts, by the word that the settings use for each kind. AWS's need no setting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which balancers stand in front of a group: its names lead to local ones where the settings say so, and to AWS else."""
+"""Which balancers stand in front of a group: its names lead to those of the settings, and to AWS's otherwise."""
 
 from __future__ import annotations
 

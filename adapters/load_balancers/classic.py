@@ -72,8 +72,8 @@ class ClassicBalancer:
                 (found,) = client.describe_load_balancers(LoadBalancerNames=[self._name])["LoadBalancerDescriptions"]
             except (client.exceptions.AccessPointNotFoundException, ValueError):
                 raise BalancerMissing(
-                    f"There is no Classic Load Balancer {shown(self._name)} in {client.meta.region_name}; target groups "
-                    "of other load balancers belong into targetGroupInfoList."
+                    f"There is no Classic Load Balancer {shown(self._name)} in {client.meta.region_name}; target "
+                    "groups of other load balancers belong into targetGroupInfoList."
                 ) from None
         return frozenset(each["InstanceId"] for each in found["Instances"])
 

@@ -26,8 +26,8 @@ def instance_id(target: Target, balancer: str) -> str:
     """The id of the EC2 instance; raises BalancerRefuses for a host that is none."""
     if not _INSTANCE_ID.fullmatch(target.target_id):
         raise BalancerRefuses(
-            f"{shown(target.target_id)} is no EC2 instance, and {balancer} takes EC2 instances only: take the balancer out "
-            "of the deployment group, or map its name to a local one in the setting load_balancers."
+            f"{shown(target.target_id)} is no EC2 instance, and {balancer} takes EC2 instances only: take the balancer "
+            "out of the deployment group, or map its name to a local one in the setting load_balancers."
         )
     return target.target_id
 
@@ -43,18 +43,19 @@ class TargetGroupBalancer:
         with refusing():
             instance, arn = instance_id(target, f"the target group {self._name}"), self._arn()
             health = self._health(arn, instance)
-            # A registered target is `unused` too while no listener leads to its group, so the reason decides.
-            if not _gone(health) and health["State"] != "draining":
-                self._move("deregister_targets", arn, instance)
-                health = self._health(arn, instance)
-        return Standing(done=_gone(health), detail=_told(health))
+            if _gone(health) or health["State"].endswith("draining"):
+                return Standing(done=_gone(health), detail=_told(health))
+            # A registered one is `unused` too while no listener leads to its group: it leaves for good all the same.
+            self._move("deregister_targets", arn, instance)
+            health = self._health(arn, instance)
+        return Standing(done=health["State"] == "unused", detail=_told(health))
 
     def allow(self, target: Target, *, waited: float) -> Standing:
         """Done once AWS says that it is healthy."""
         with refusing():
             instance, arn = instance_id(target, f"the target group {self._name}"), self._arn()
             health = self._health(arn, instance)
-            if _gone(health) or health["State"] == "draining":
+            if health["State"] == "unused" or health["State"].endswith("draining"):
                 self._move("register_targets", arn, instance)
                 health = self._health(arn, instance)
         if health.get("Reason") == _NOT_IN_USE and waited > SETTLES_SECONDS:
