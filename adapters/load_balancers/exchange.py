@@ -11,7 +11,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
 from domain.errors import WorldError
@@ -42,12 +42,12 @@ def exchange(
         try:
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             client = HTTPConnection(parts.netloc.rpartition("@")[2])
-            client.sock = connection
+            client.sock = cast(Any, connection)
             client.request(method, path, body=body, headers={"Connection": "close", **(headers or {})})
             with client.getresponse() as response:
                 content = response.read(most + 1)
         finally:
-            connection.close()
+            connection.hang_up()
     except (OSError, HTTPException, ValueError) as error:
         raise WorldError(f"{origin} does not answer: {str(error)[:200] or type(error).__name__}") from None
     if len(content) > most:
@@ -63,7 +63,7 @@ def reachable(host: str, port: int, *, seconds: float) -> None:
         raise WorldError(f"{host}:{port} takes no connection: {error}") from None
 
 
-def _connect(scheme: str, host: str, port: int | None, seconds: float, ca_file: str | None) -> Any:
+def _connect(scheme: str, host: str, port: int | None, seconds: float, ca_file: str | None) -> _Ending:
     end = time.monotonic() + seconds
     connection = socket.create_connection((host, port or (443 if scheme == "https" else 80)), timeout=seconds)
     if scheme == "https":
@@ -97,6 +97,9 @@ class _Ending:
         return io.BufferedReader(_Reading(self._connection, self._end))
 
     def close(self) -> None:
+        """Nothing: the client closes before it has read the answer, which a socket survives as a file does."""
+
+    def hang_up(self) -> None:
         self._connection.close()
 
 
