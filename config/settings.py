@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from config.balancers import Balancers
 from config.endpoint import Endpoint, read_endpoint
 from config.environments import Environments
 from config.sections import (
@@ -71,6 +72,8 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     quotas: QuotaSettings = QuotaSettings()
     environments: Environments = {}
+    load_balancers: Balancers = {}
+    """By the names that deployment groups use for them, in either of their lists."""
 
     @classmethod
     def settings_customise_sources(

@@ -25,7 +25,10 @@ from adapters.fleet.auto_scaling import missing_of
 from adapters.fleet.ec2 import Ec2Fleet
 from adapters.fleet.registered import RegisteredFleet
 from adapters.fleet.united import UnitedFleet
-from adapters.load_balancers.memory import MemoryLoadBalancers
+from adapters.load_balancers import LOAD_BALANCERS
+from adapters.load_balancers.choosing import Checked, ChosenLoadBalancers
+from adapters.load_balancers.classic import ClassicBalancer
+from adapters.load_balancers.target_groups import TargetGroupBalancer
 from adapters.metrics.prometheus import render
 from adapters.metrics.redis import RedisCounters
 from adapters.metrics.tally import Tally
@@ -36,6 +39,7 @@ from adapters.scaling.sqs import SqsLifecycleQueue
 from adapters.store.redis import RedisStore
 from adapters.trigger import open_trigger
 from api.site import Site
+from config.balancers import Balancer, WebhookSettings
 from config.environments import EnvironmentSettings
 from config.settings import InvalidSettings, Settings
 from domain.errors import AwsOff, CannotBegin, WorldError
@@ -144,6 +148,28 @@ def _delete_hook(scaling: Callable[[], ScalingActions]) -> Callable[[ScalingHook
     return delete
 
 
+def make_load_balancers(settings: Settings) -> ChosenLoadBalancers:
+    """The balancers of the settings by name and, with AWS on, AWS's for all other names."""
+    local = {name: make_load_balancer(name, mine) for name, mine in settings.load_balancers.items()}
+    if not settings.aws.enabled:
+        return ChosenLoadBalancers(local)
+    aws = make_aws(settings)
+    return ChosenLoadBalancers(
+        local,
+        classic=lambda name: ClassicBalancer(aws, name),
+        target_group=lambda name: TargetGroupBalancer(aws, name),
+    )
+
+
+def make_load_balancer(name: str, mine: Balancer) -> Checked:
+    """One balancer of the settings; nothing is asked until it is used."""
+    told = {field: value for field, value in mine if field != "kind"}
+    if isinstance(mine, WebhookSettings):
+        ca_file = mine.ca_file and str(mine.ca_file)
+        told |= {"name": name, "secret": mine.secret.get_secret_value(), "ca_file": ca_file}
+    return LOAD_BALANCERS[mine.kind](**told)
+
+
 def _missing_auto_scaling_groups(settings: Settings) -> Callable[[Sequence[str]], Sequence[str]]:
     if not settings.aws.enabled:
         return lambda _names: ()
@@ -225,7 +251,7 @@ def make_world(settings: Settings, app: Celery) -> World:
         store=store,
         fleet=make_fleet(settings, store),
         sources=make_sources(settings),
-        balancers=MemoryLoadBalancers(),
+        balancers=make_load_balancers(settings),
         environments=make_environments(settings, store),
         dispatch=CeleryDispatcher(app, pickup_seconds=settings.limits.pickup_seconds),
         publishers=(ExchangePublisher(connection(settings, "control"), exchange=names.EVENTS_EXCHANGE),),

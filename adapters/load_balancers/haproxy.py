@@ -21,6 +21,7 @@ SECONDS = 5.0
 MOST_BYTES = 8 * 1024 * 1024
 """Of one answer: some ten thousand servers."""
 
+_NO_BACKEND = "Can't find backend"
 _MAINTENANCE, _DRAIN = 0x01, 0x08
 """Of srv_admin_state: forced by the runtime API."""
 _CONFIGURED, _ENABLED = 0x02, 0x04
@@ -45,6 +46,7 @@ class Server:
     """Requests it works on, or connections in TCP mode, with those that wait for it. Idle connections that HAProxy
     keeps to it are not among them, nor are clients that are between two requests."""
     status: str
+    address: str
 
 
 class HaproxyBalancer:
@@ -70,7 +72,7 @@ class HaproxyBalancer:
         Done only when nothing is left in maintenance too: a request may have come between the look and the command.
         """
         name = self._name(target)
-        server = self._look(name)
+        server = self._find(name, target)
         if server is None:
             return Standing(done=True, detail=f"{self._backend} has no server {name}")
         self._check_fit(name, server)
@@ -87,7 +89,7 @@ class HaproxyBalancer:
         """Out of maintenance into drain with its health forced down, so that HAProxy sends it nothing before as many
         fresh checks passed as `rise` says; then back into traffic."""
         name = self._name(target)
-        server = self._look(name) or self._add(name, target)
+        server = self._find(name, target) or self._add(name, target)
         self._check_fit(name, server)
         if not server.checks_on:
             self._run(f"enable health {self._backend}/{name}")
@@ -105,6 +107,20 @@ class HaproxyBalancer:
     def _name(self, target: Target) -> str:
         wanted = self._names.get(target.target_id) or self._template.replace("{id}", target.target_id)
         return server_name(wanted)
+
+    def _find(self, name: str, target: Target) -> Server | None:
+        """The server of a host. One with the host's address and another name would go on getting requests unnoticed."""
+        with refusing():
+            servers = self._servers()
+        if name not in servers and target.address:
+            address = joined(*address_of(target, self._port))
+            for other, server in servers.items():
+                if server.address == address:
+                    raise BalancerRefuses(
+                        f"{self._backend} has {address} as {other}, not as {name}: map the host to it in the setting "
+                        "`servers`."
+                    )
+        return servers.get(name)
 
     def _check_fit(self, name: str, server: Server) -> None:
         if server.tracks:
@@ -149,16 +165,21 @@ class HaproxyBalancer:
             return self._servers().get(name)
 
     def _servers(self) -> Mapping[str, Server]:
-        answer = self._run(f"show servers state {self._backend}; show stat {self._backend} 4 -1")
+        answer = self._run(f"show servers state {self._backend}")
+        if answer.startswith(_NO_BACKEND):
+            raise BalancerMissing(f"HAProxy at {self._address} has no backend {self._backend}.")
+        states = _states(answer)
+        if not states:
+            return {}
+        # By its number, for a frontend may have the same name.
+        numbers = _numbers(self._run(f"show stat {states[0].get('be_id')} 4 -1"))
         try:
-            found = _servers_in(answer)
-        except (KeyError, ValueError, csv.Error) as error:
-            raise WorldError(f"HAProxy at {self._address} gave an answer of another form: {error!r}") from error
-        if found is None:
-            raise BalancerMissing(
-                f"HAProxy at {self._address} shows no backend {self._backend}: {shown(answer)}. Check the setting "
-                "`backend`, and the level of the socket."
-            )
+            found = {state["srv_name"]: _server(state, numbers[state["srv_name"]]) for state in states}
+            if found.keys() != numbers.keys():
+                # Half an answer is none: who is missing from it would be taken for unknown.
+                raise ValueError("they differ")
+        except (KeyError, ValueError) as error:
+            raise WorldError(f"the lists of servers of HAProxy at {self._address} do not fit: {error!r}") from error
         return found
 
     def _run(self, command: str) -> str:
@@ -168,20 +189,21 @@ class HaproxyBalancer:
             raise WorldError(f"HAProxy at {self._address} does not answer: {error}") from error
 
 
-def _servers_in(answer: str) -> Mapping[str, Server] | None:
-    """The servers that `show servers state` and `show stat` both list; None where either lists none."""
-    states: list[dict[str, str]] | None = None
-    numbers: dict[str, dict[str, str]] | None = None
-    for table in answer.split("\n\n"):
-        lines = table.strip().splitlines()
-        if lines and lines[0].startswith("# pxname,"):
-            numbers = {row["svname"]: row for row in csv.DictReader([lines[0].removeprefix("# "), *lines[1:]])}
-        elif len(lines) > 1 and lines[1].startswith("# be_id "):
-            names = lines[1].removeprefix("# ").split(" ")
-            states = [dict(zip(names, line.split(" "), strict=False)) for line in lines[2:]]
-    if states is None or numbers is None:
-        return None
-    return {row["srv_name"]: _server(row, numbers[row["srv_name"]]) for row in states if row["srv_name"] in numbers}
+def _states(answer: str) -> list[dict[str, str]]:
+    """The rows of `show servers state`."""
+    lines = answer.splitlines()
+    if len(lines) < 2 or not lines[1].startswith("# be_id "):
+        raise WorldError(f"HAProxy does not say which servers it has: {shown(answer)}")
+    names = lines[1].removeprefix("# ").split(" ")
+    return [dict(zip(names, line.split(" "), strict=False)) for line in lines[2:]]
+
+
+def _numbers(answer: str) -> dict[str, dict[str, str]]:
+    """The rows of `show stat` by server; none for anything else."""
+    try:
+        return {row["svname"]: row for row in csv.DictReader(answer.removeprefix("# ").splitlines())}
+    except (KeyError, csv.Error):
+        return {}
 
 
 def _server(state: Mapping[str, str], numbers: Mapping[str, str]) -> Server:
@@ -197,6 +219,7 @@ def _server(state: Mapping[str, str], numbers: Mapping[str, str]) -> Server:
         checks_on=bool(checks & _ENABLED),
         tracks=numbers["tracked"],
         left=int(numbers["scur"] or 0) + int(numbers["qcur"] or 0),
+        address=numbers["addr"],
         status=" ".join(filter(None, (numbers["status"], numbers["check_status"], numbers["check_code"]))),
     )
 
