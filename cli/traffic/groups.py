@@ -37,7 +37,7 @@ GREEN_HOSTS: dict[str, Any] = {"tagFilters": [{"Key": "color", "Value": "green",
 
 def balancer_settings(balancer: HAProxy) -> dict[str, str]:
     """The variables that tell an installation of the balancer."""
-    here = {"kind": "haproxy", "address": f"unix://{balancer.runtime}", "backend": BACKEND}
+    here = {"kind": "haproxy", "address": str(balancer.runtime), "backend": BACKEND}
     return {"SLIPWAY_LOAD_BALANCERS": json.dumps({NAME: here})}
 
 
