@@ -14,12 +14,14 @@ from domain.deployments import Deployment, DeploymentStatus, Progress, TargetRec
 from domain.errors import InvalidRevision
 from domain.fleet import Instance, TargetKind
 from domain.group_options import DeploymentOption, DeploymentStyle, DeploymentType, OutdatedInstancesStrategy
-from domain.groups import DeploymentGroup, TagFilter, TagFilterType
+from domain.groups import DeploymentGroup, TagFilter, TagFilterType, TargetInstances
 from domain.lifecycle import TABLE
 from domain.revisions import Revision, RevisionLocation
+from domain.scaling import ScalingHook, Transition
 from domain.values import Value
 from workflows import reporting
 from workflows.reserved_buckets import meant, told
+from workflows.scaling_hooks import hook_named
 
 Given = Mapping[str, Any]
 """What a caller gave: validated against the operation's shape, under the members' names on the wire."""
@@ -83,6 +85,29 @@ def filters_from(items: Iterable[Given] | None) -> tuple[TagFilter, ...]:
 def tag_set_from(given: Given | None, member: str) -> tuple[tuple[TagFilter, ...], ...]:
     """`EC2TagSet` or `OnPremisesTagSet`: groups of filters."""
     return tuple(map(filters_from, (given or {}).get(member) or ()))
+
+
+def target_instances_from(given: Given | None) -> TargetInstances | None:
+    """`TargetInstances`: where the green hosts of a deployment are; None where none are given."""
+    if given is None:
+        return None
+    return TargetInstances(
+        tag_filters=filters_from(given.get("tagFilters")),
+        ec2_tag_set=tag_set_from(given.get("ec2TagSet"), "ec2TagSetList"),
+        auto_scaling_groups=tuple(given.get("autoScalingGroups") or ()),
+    )
+
+
+def target_instances_of(wanted: TargetInstances | None) -> Answer | None:
+    """`TargetInstances`, as it was given."""
+    if wanted is None:
+        return None
+    chosen: Answer = {"autoScalingGroups": list(wanted.auto_scaling_groups)}
+    if wanted.ec2_tag_set:
+        chosen["ec2TagSet"] = {"ec2TagSetList": [list(map(filter_of, one)) for one in wanted.ec2_tag_set]}
+    else:
+        chosen["tagFilters"] = list(map(filter_of, wanted.tag_filters))
+    return chosen
 
 
 def filter_of(condition: TagFilter) -> Answer:
@@ -160,7 +185,7 @@ def group_info(group: DeploymentGroup, application_name: str) -> Answer:
         "deploymentGroupName": group.deployment_group_name,
         "deploymentConfigName": group.deployment_config_name,
         "serviceRoleArn": group.service_role_arn,
-        "autoScalingGroups": [{"name": name} for name in group.auto_scaling_groups],
+        "autoScalingGroups": [_auto_scaling_group(group, name) for name in group.auto_scaling_groups],
         "targetRevision": location_of(group.target_revision),
         "triggerConfigurations": [plain(trigger) for trigger in group.trigger_configurations],
         "alarmConfiguration": plain(group.alarm_configuration),
@@ -176,6 +201,20 @@ def group_info(group: DeploymentGroup, application_name: str) -> Answer:
         "terminationHookEnabled": bool(group.termination_hook_enabled),
     }
     return {**info, **_selection(group)}
+
+
+def _auto_scaling_group(group: DeploymentGroup, name: str) -> Answer:
+    """`AutoScalingGroup`, with the hooks on it."""
+    return {
+        "name": name,
+        "hook": hook_named(group.hooks, name, Transition.LAUNCHING),
+        "terminationHook": hook_named(group.hooks, name, Transition.TERMINATING),
+    }
+
+
+def hook_left(hook: ScalingHook) -> Answer:
+    """`AutoScalingGroup` with a hook that could not be removed."""
+    return {"name": hook.auto_scaling_group, "hook": hook.name}
 
 
 def _selection(group: DeploymentGroup) -> Answer:
@@ -222,7 +261,9 @@ def deployment_info(
         "autoRollbackConfiguration": plain(deployment.auto_rollback_configuration),
         "updateOutdatedInstancesOnly": deployment.update_outdated_instances_only,
         "deploymentStyle": _style(deployment.deployment_style),
-        "instanceTerminationWaitTimeStarted": False,
+        "targetInstances": target_instances_of(deployment.target_instances),
+        "instanceTerminationWaitTimeStarted": deployment.termination_wait_started,
+        "blueGreenDeploymentConfiguration": plain(deployment.blue_green_deployment_configuration),
         "loadBalancerInfo": plain(deployment.load_balancer_info),
         "fileExistsBehavior": deployment.file_exists_behavior.value,
         "deploymentMode": None if deployment.deployment_mode == "STANDARD" else deployment.deployment_mode,
@@ -230,7 +271,18 @@ def deployment_info(
         "computePlatform": SERVER,
         "overrideAlarmConfiguration": plain(deployment.override_alarm_configuration),
         "ec2DeploymentOptions": plain(deployment.ec2_deployment_options),
+        "relatedDeployments": _related(deployment),
     }
+
+
+def _related(deployment: Deployment) -> Answer | None:
+    """`RelatedDeployments`: of those that brought instances level, and of the one that they followed."""
+    root, updates = deployment.auto_update_root, list(deployment.auto_updates)
+    related = {
+        "autoUpdateOutdatedInstancesRootDeploymentId": root,
+        "autoUpdateOutdatedInstancesDeploymentIds": updates or None,
+    }
+    return related if root or updates else None
 
 
 def target_info(record: TargetRecord, deployment: Deployment) -> Answer:
@@ -243,13 +295,14 @@ def target_info(record: TargetRecord, deployment: Deployment) -> Answer:
         "status": view.status.value,
         "lastUpdatedAt": view.last_updated_at,
         "lifecycleEvents": _events(view),
+        "instanceLabel": deployment.label(record.index),
     }
 
 
 def instance_summary(record: TargetRecord, deployment: Deployment) -> Answer:
     """`InstanceSummary`, by which the deprecated operations speak of a target."""
     info = target_info(record, deployment)
-    return {**info, "instanceId": info["targetArn"]}
+    return {**info, "instanceId": info["targetArn"], "instanceType": info["instanceLabel"]}
 
 
 def _events(view: TargetRecord) -> list[Answer]:

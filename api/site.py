@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from domain.deployments import CreateDeployment, Deployment
+from domain.deployments import CreateDeployment, Deployment, WaitType
 from domain.limits import Quotas
 from domain.ports import Store
+from domain.scaling import ScalingHook
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,8 @@ class Site:
     """The one way a deployment comes to be; its id."""
     stop_deployment: Callable[[str], Deployment]
     """Asks a deployment to stop; as it then stands."""
+    continue_deployment: Callable[[str, WaitType], None]
+    """Ends a wait of a blue/green deployment."""
     missing_auto_scaling_groups: Callable[[Sequence[str]], Sequence[str]]
     """Those of the names that no Auto Scaling group has; none where that cannot be told."""
     now: Callable[[], float]
@@ -36,3 +39,7 @@ class Site:
     """Counts a call: its operation, the code of its error or nothing, and the seconds it took. Costs no round trip."""
     metrics: Callable[[], bytes] = lambda: b""
     """What GET /metrics answers, in Prometheus' text format."""
+    put_hook: Callable[[ScalingHook], None] | None = None
+    """Installs a lifecycle hook; None where deployment groups get none. Raises CannotBegin, HookRefused among them."""
+    delete_hook: Callable[[ScalingHook], bool] = lambda _hook: False
+    """Removes a lifecycle hook; whether it is gone."""

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from cli.following import follow
+from cli.resources import tag_of
 from cli.world import answer, json_option, settings, world
 from domain.appspec import FileExistsBehavior
-from domain.deployments import CreateDeployment
+from domain.deployments import CreateDeployment, WaitType
+from domain.groups import TagFilter, TargetInstances
 from domain.revisions import BundleLocation, LocalLocation, RevisionLocation, RevisionType
+from workflows.resources import check_target_instances
 
 BEHAVIORS = click.Choice([behavior.value for behavior in FileExistsBehavior], case_sensitive=False)
 
@@ -24,6 +28,10 @@ BEHAVIORS = click.Choice([behavior.value for behavior in FileExistsBehavior], ca
 @click.option("--file-exists-behavior", type=BEHAVIORS, help="What to do where a file exists already.")
 @click.option("--ignore-application-stop-failures", is_flag=True, help="Go on where ApplicationStop fails.")
 @click.option("--update-outdated-instances-only", is_flag=True, help="Leave hosts that have the revision alone.")
+@click.option(
+    "--green", "green", multiple=True, metavar="KEY=VALUE", help="Blue/green: the replacement hosts carry this tag."
+)
+@click.option("--green-environment", multiple=True, metavar="NAME", help="Blue/green: they are in this environment.")
 @click.option("--in-place-source", is_flag=True, help="Do not upload: every host reads SOURCE from its own disk.")
 @click.option("--token", help="A second call with the same token answers with the first one's deployment.")
 @click.option("--watch", is_flag=True, help="Follow the deployment until it ends; exit 1 unless it succeeds.")
@@ -36,6 +44,8 @@ def deploy(
     file_exists_behavior: str | None,
     ignore_application_stop_failures: bool,
     update_outdated_instances_only: bool,
+    green: tuple[str, ...],
+    green_environment: tuple[str, ...],
     in_place_source: bool,
     token: str | None,
     watch: bool,
@@ -64,12 +74,22 @@ def deploy(
         file_exists_behavior=file_exists_behavior.upper() if file_exists_behavior else None,
         ignore_application_stop_failures=ignore_application_stop_failures,
         update_outdated_instances_only=update_outdated_instances_only,
+        target_instances=_green(green, green_environment),
         client_request_token=token,
     )
     deployment_id = create_deployment(world(), request)
     if watch:
         raise SystemExit(follow(world(), deployment_id, as_json=as_json))
     answer({"deploymentId": deployment_id}, deployment_id, as_json=as_json)
+
+
+def _green(tags: Sequence[str], environments: Sequence[str]) -> TargetInstances | None:
+    if not tags and not environments:
+        return None
+    filters = tuple(TagFilter(key=key, value=value) for key, value in map(tag_of, tags))
+    wanted = TargetInstances(tag_filters=filters, auto_scaling_groups=tuple(environments))
+    check_target_instances(wanted)
+    return wanted
 
 
 @click.command()
@@ -127,9 +147,22 @@ def _local(source: Path) -> RevisionLocation:
 @json_option
 def stop(deployment_id: str, now: bool, as_json: bool) -> None:
     """Stop a deployment: nothing new starts, hosts skip the events they have not begun."""
-    from tasks.rollout import stop as stop_deployment
+    from tasks.steering import stop as stop_deployment
 
     stopped = stop_deployment(world(), deployment_id, now=now)
     state = "Succeeded" if stopped.status.final else "Pending"
     text = f"{deployment_id} is stopped" if stopped.status.final else f"{deployment_id} is stopping"
     answer({"status": state, "statusMessage": text}, text, as_json=as_json)
+
+
+@click.command(name="continue")
+@click.argument("deployment_id")
+@click.option("--terminate", is_flag=True, help="End the wait before the original hosts are terminated.")
+@json_option
+def continue_deployment(deployment_id: str, terminate: bool, as_json: bool) -> None:
+    """Let a blue/green deployment that is Ready shift traffic to the replacement hosts."""
+    from tasks.steering import go_on
+
+    wait = WaitType.TERMINATION_WAIT if terminate else WaitType.READY_WAIT
+    go_on(world(), deployment_id, wait)
+    answer({"deploymentId": deployment_id, "continued": wait.value}, f"{deployment_id} goes on", as_json=as_json)

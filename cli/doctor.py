@@ -55,6 +55,7 @@ def _findings(*, agents: bool) -> Iterator[Finding]:
     yield from _try("broker", masked(mine.broker_url), _ping_broker, "start it, or set SLIPWAY_BROKER__URL")
     yield from _try("bundle store", mine.bundles.base_url, _ping_bundles, "start `slipway bundles` or `slipway up`")
     yield from _api()
+    yield from _load_balancers()
     if store_well and agents:
         yield from _agents()
     for program in ("setfacl", "semanage"):
@@ -92,6 +93,20 @@ def _ping_bundles() -> None:
         httpx.get(settings().bundles.base_url + "/healthz", timeout=3).raise_for_status()
     except httpx.HTTPError as error:
         raise OSError(str(error)) from error
+
+
+def _load_balancers() -> Iterator[Finding]:
+    from workers.wiring import make_load_balancer
+
+    for name, mine in settings().load_balancers.items():
+        try:
+            make_load_balancer(name, mine).check()
+        except SlipwayError as error:
+            advice = f"check the entry {name} of the setting load_balancers; docs/balancers.md says what it needs"
+            yield Finding(f"load balancer {name}", well=False, detail=error.message, advice=advice)
+        else:
+            detail = "is asked at deployments only" if mine.kind == "webhook" else f"{mine.kind} answers"
+            yield Finding(f"load balancer {name}", well=True, detail=detail)
 
 
 def _api() -> Iterator[Finding]:

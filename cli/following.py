@@ -14,7 +14,7 @@ from rich.live import Live
 from console.grid import DeploymentView, draw, final_line
 from domain.deployments import Deployment, DeploymentStatus, TargetRecord
 from domain.errors import DeploymentDoesNotExist
-from domain.lifecycle import Event
+from domain.lifecycle import TABLE, Event
 from tasks.runtime import World
 from workflows import reporting
 from workflows.events import events_for
@@ -33,7 +33,8 @@ def look(world: World, deployment_id: str) -> DeploymentView:
         raise DeploymentDoesNotExist(f"No deployment has the id {deployment_id}; `slipway list` shows those there are.")
     targets = _targets(world, deployment)
     progress = world.store.progress(deployment_id, deployment.phase)
-    events: tuple[Event, ...] = deployment.phases[0].events if deployment.phases else events_for()
+    chosen = {event for phase in deployment.phases for event in phase.events}
+    events: tuple[Event, ...] = tuple(row.event for row in TABLE if row.event in chosen) or events_for()
     return DeploymentView(
         deployment=deployment,
         overview=reporting.overview(deployment, progress),
@@ -55,10 +56,17 @@ def _targets(world: World, deployment: Deployment) -> list[TargetRecord]:
 
 def as_json_value(view: DeploymentView) -> dict[str, Any]:
     """The view in the members of the API's DeploymentInfo and InstanceTarget."""
-    hidden = {"phases", "phase", "total", "floor", "stopping", "cutting", "minimum_healthy_hosts"}
-    info = view.deployment.model_dump(mode="json", exclude_none=True, exclude=hidden)
+    info = view.deployment.model_dump(mode="json", exclude_none=True, exclude=_INTERNAL)
+    info["instanceTerminationWaitTimeStarted"] = view.deployment.termination_wait_started
     info["deploymentOverview"] = view.overview.model_dump(mode="json")
     return {"deploymentInfo": info, "targets": [_target(record, view) for record in view.targets]}
+
+
+_INTERNAL = {
+    *("phases", "phase", "results", "until", "continued", "total", "blue", "floor", "stopping", "ends_as", "cutting"),
+    *("minimum_healthy_hosts", "takes_over", "termination_wait_started"),
+}
+"""Members of a deployment that are for the engine."""
 
 
 def _target(record: TargetRecord, view: DeploymentView) -> dict[str, Any]:
@@ -66,6 +74,7 @@ def _target(record: TargetRecord, view: DeploymentView) -> dict[str, Any]:
         "targetId": record.target.target_id,
         "targetArn": record.target.arn,
         "status": record.status,
+        "instanceLabel": view.deployment.label(record.index),
         "lastUpdatedAt": record.last_updated_at,
         "lifecycleEvents": [
             {"lifecycleEventName": event, **record.events[event].model_dump(mode="json", exclude_none=True)}

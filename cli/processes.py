@@ -117,6 +117,23 @@ def watch(as_json: bool) -> None:
 
 @click.command()
 @json_logs
+def scaling(as_json: bool) -> None:
+    """Deploy to instances that Auto Scaling launches and terminates: each waits until it is done."""
+    from workers.app import make_app
+    from workers.scaling import run_scaling
+    from workers.wiring import make_lifecycle_queue, make_world
+
+    mine = _settings_of_service("scaling", as_json)
+    world = make_world(mine, make_app(mine, "client"))
+    queue = make_lifecycle_queue(mine)
+    try:
+        run_scaling(world, queue, _end_on_signals())
+    finally:
+        queue.close()
+
+
+@click.command()
+@json_logs
 def bundles(as_json: bool) -> None:
     """Serve the bundle store to agents over HTTP."""
     from workers.bundles import run_bundles

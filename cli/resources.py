@@ -32,6 +32,19 @@ def create_application(name: str, as_json: bool) -> None:
     "--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Target hosts with this tag; several: any of them."
 )
 @click.option("--config", default=ONE_AT_A_TIME, show_default=True, help="The deployment configuration.")
+@click.option(
+    "--environment", multiple=True, metavar="NAME", help="Target the hosts of this Auto Scaling group or environment."
+)
+@click.option(
+    "--load-balancer", "balancers", multiple=True, metavar="NAME", help="Take each host out of it before it is touched."
+)
+@click.option(
+    "--blue-green",
+    type=click.Choice(["found", "made"]),
+    help="Deploy to replacement hosts that each deployment names, or that are made for it.",
+)
+@click.option("--ready-wait", type=int, metavar="MINUTES", help="Blue/green: wait for `slipway continue`.")
+@click.option("--terminate-after", type=int, metavar="MINUTES", help="Blue/green: then terminate the original hosts.")
 @click.option("--queue", is_flag=True, help="Queue a second deployment rather than refuse it.")
 @click.option("--event-seconds", type=click.IntRange(min=1), help="The limit of one lifecycle event.")
 @click.option("--appspec", "appspec_filename", help="The name of the AppSpec file, where it is not appspec.yml.")
@@ -41,6 +54,11 @@ def create_group(
     name: str,
     tags: tuple[str, ...],
     config: str,
+    environment: tuple[str, ...],
+    balancers: tuple[str, ...],
+    blue_green: str | None,
+    ready_wait: int | None,
+    terminate_after: int | None,
     queue: bool,
     event_seconds: int | None,
     appspec_filename: str | None,
@@ -54,6 +72,9 @@ def create_group(
         "deploymentGroupName": name,
         "deploymentConfigName": config,
         "onPremisesInstanceTagFilters": [_filter(tag) for tag in tags],
+        "autoScalingGroups": list(environment) or None,
+        **_traffic(balancers),
+        **_blue_green(blue_green, ready_wait, terminate_after),
     }
     ours = {
         "busy": Busy.QUEUE if queue else Busy.REFUSE,
@@ -65,24 +86,86 @@ def create_group(
     answer({"deploymentGroupId": made.deployment_group_id}, text, as_json=as_json)
 
 
+def _traffic(balancers: tuple[str, ...]) -> dict[str, Any]:
+    if not balancers:
+        return {}
+    return {
+        "deploymentStyle": {"deploymentType": "IN_PLACE", "deploymentOption": "WITH_TRAFFIC_CONTROL"},
+        "loadBalancerInfo": {"targetGroupInfoList": [{"name": name} for name in balancers]},
+    }
+
+
+def _blue_green(how: str | None, ready_wait: int | None, terminate_after: int | None) -> dict[str, Any]:
+    if how is None:
+        if ready_wait is not None or terminate_after is not None:
+            raise click.UsageError("--ready-wait and --terminate-after are for --blue-green")
+        return {}
+    ready: dict[str, Any] = {"actionOnTimeout": "CONTINUE_DEPLOYMENT"}
+    if ready_wait is not None:
+        ready = {"actionOnTimeout": "STOP_DEPLOYMENT", "waitTimeInMinutes": ready_wait}
+    ending: dict[str, Any] = {"action": "KEEP_ALIVE"}
+    if terminate_after is not None:
+        ending = {"action": "TERMINATE", "terminationWaitTimeInMinutes": terminate_after}
+    action = "DISCOVER_EXISTING" if how == "found" else "COPY_AUTO_SCALING_GROUP"
+    return {
+        "deploymentStyle": {"deploymentType": "BLUE_GREEN", "deploymentOption": "WITH_TRAFFIC_CONTROL"},
+        "blueGreenDeploymentConfiguration": {
+            "greenFleetProvisioningOption": {"action": action},
+            "deploymentReadyOption": ready,
+            "terminateBlueInstancesOnDeploymentSuccess": ending,
+        },
+    }
+
+
 @click.command()
 @click.argument("name")
 @click.option("--host-count", type=int, help="Keep at least so many hosts healthy.")
 @click.option("--fleet-percent", type=int, help="Keep at least this share of the hosts healthy, 0 to 99.")
+@click.option("--by-zone", is_flag=True, help="Go zone by zone.")
+@click.option("--zone-host-count", type=int, help="By zone: keep at least so many hosts of each healthy.")
+@click.option("--zone-fleet-percent", type=int, help="By zone: keep at least this share of each healthy.")
+@click.option("--monitor", type=int, metavar="SECONDS", help="By zone: look on for so long before the next.")
+@click.option("--monitor-first", type=int, metavar="SECONDS", help="By zone: and for so long after the first.")
 @json_option
-def create_config(name: str, host_count: int | None, fleet_percent: int | None, as_json: bool) -> None:
+def create_config(
+    name: str,
+    host_count: int | None,
+    fleet_percent: int | None,
+    by_zone: bool,
+    zone_host_count: int | None,
+    zone_fleet_percent: int | None,
+    monitor: int | None,
+    monitor_first: int | None,
+    as_json: bool,
+) -> None:
     """Create the deployment configuration NAME: how many hosts stay healthy at any time."""
     from api.operations.configs import create_deployment_config
 
-    if (host_count is None) == (fleet_percent is None):
+    minimum = _minimum(host_count, fleet_percent)
+    if minimum is None:
         raise click.UsageError("give exactly one of --host-count and --fleet-percent")
-    minimum = (
-        {"type": "HOST_COUNT", "value": host_count}
-        if host_count is not None
-        else {"type": "FLEET_PERCENT", "value": fleet_percent}
+    zones = {
+        "minimumHealthyHostsPerZone": _minimum(zone_host_count, zone_fleet_percent),
+        "monitorDurationInSeconds": monitor or (0 if by_zone else None),
+        "firstZoneMonitorDurationInSeconds": monitor_first,
+    }
+    zones = {member: value for member, value in zones.items() if value is not None}
+    if zones and not by_zone:
+        raise click.UsageError("what is said of zones needs --by-zone")
+    made = create_deployment_config(
+        site(),
+        {"deploymentConfigName": name, "minimumHealthyHosts": minimum, "zonalConfig": zones if by_zone else None},
     )
-    made = create_deployment_config(site(), {"deploymentConfigName": name, "minimumHealthyHosts": minimum})
     answer(made, f"created configuration {name}", as_json=as_json)
+
+
+def _minimum(host_count: int | None, fleet_percent: int | None) -> dict[str, Any] | None:
+    """A minimum of healthy hosts; None unless exactly one of the two is given."""
+    if (host_count is None) == (fleet_percent is None):
+        return None
+    if host_count is not None:
+        return {"type": "HOST_COUNT", "value": host_count}
+    return {"type": "FLEET_PERCENT", "value": fleet_percent}
 
 
 @click.command()
@@ -93,13 +176,14 @@ def register(name: str, tags: tuple[str, ...], as_json: bool) -> None:
     """Register the on-premises host NAME, whose agent runs as `slipway agent --id NAME`."""
     from api.operations import instances
 
-    mine = dict(map(_tag, tags))
+    mine = dict(map(tag_of, tags))
     check_instance(name, mine)
     made = instances.register(site(), name, mine)
     answer({"instanceArn": made.arn}, f"registered {name}", as_json=as_json)
 
 
-def _tag(text: str) -> tuple[str, str]:
+def tag_of(text: str) -> tuple[str, str]:
+    """The key and value of a tag as it is written on the command line; raises InvalidTag."""
     key, equals, value = text.partition("=")
     if not key or not equals:
         raise InvalidTag(f"{text!r} is not a tag: write KEY=VALUE")
@@ -109,5 +193,5 @@ def _tag(text: str) -> tuple[str, str]:
 def _filter(text: str) -> dict[str, Any]:
     if "=" not in text:
         return {"Key": text, "Type": "KEY_ONLY"}
-    key, value = _tag(text)
+    key, value = tag_of(text)
     return {"Key": key, "Value": value, "Type": "KEY_AND_VALUE"}

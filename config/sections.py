@@ -174,6 +174,27 @@ class AwsSettings(Section):
     """Without a key the usual places are searched: variables of AWS, a profile, the role of the machine."""
     secret_access_key: SecretStr = SecretStr("")
     session_token: SecretStr = SecretStr("")
+    lifecycle_queue_url: str = Field("", pattern=r"^(https?://\S+)?$")
+    """The SQS queue on which Auto Scaling tells of instances that a lifecycle hook holds; none: nobody listens."""
+    lifecycle_queue_arn: str = Field("", pattern=r"^(arn:[a-z-]+:sqs:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,80})?$")
+    """With it, deployment groups get hooks of their own on their Auto Scaling groups, which tell this queue."""
+    lifecycle_role_arn: str = Field("", pattern=r"^(arn:[a-z-]+:iam::\d{12}:role/\S+)?$")
+    """The role by which Auto Scaling may write to that queue."""
+
+    @property
+    def hooks(self) -> bool:
+        """Deployment groups get lifecycle hooks."""
+        return self.enabled and bool(self.lifecycle_queue_arn)
+
+    @model_validator(mode="after")
+    def _whole_queue(self) -> Self:
+        if bool(self.lifecycle_queue_arn) != bool(self.lifecycle_role_arn):
+            raise ValueError("lifecycle_queue_arn and lifecycle_role_arn belong together: give both or neither")
+        if self.lifecycle_queue_arn and not self.lifecycle_queue_url:
+            raise ValueError("lifecycle_queue_arn is told by hooks, and nobody listens there: set lifecycle_queue_url")
+        if self.lifecycle_queue_url and not self.enabled:
+            raise ValueError("lifecycle_queue_url needs aws.enabled")
+        return self
 
     @model_validator(mode="after")
     def _whole_key(self) -> Self:

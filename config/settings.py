@@ -14,7 +14,9 @@ from typing import Any
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from config.balancers import Balancers
 from config.endpoint import Endpoint, read_endpoint
+from config.environments import Environments
 from config.sections import (
     AddressSettings,
     AgentSettings,
@@ -69,6 +71,9 @@ class Settings(BaseSettings):
     flower: FlowerSettings = FlowerSettings()
     limits: LimitSettings = LimitSettings()
     quotas: QuotaSettings = QuotaSettings()
+    environments: Environments = {}
+    load_balancers: Balancers = {}
+    """By the names that deployment groups use for them, in either of their lists."""
 
     @classmethod
     def settings_customise_sources(

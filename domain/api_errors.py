@@ -104,6 +104,12 @@ class InvalidAutoScalingGroup(CallerError):
     code = "InvalidAutoScalingGroupException"
 
 
+class LifecycleHookLimitExceeded(CallerError):
+    """The Auto Scaling group has as many lifecycle hooks as it may have."""
+
+    code = "LifecycleHookLimitExceededException"
+
+
 class InvalidTriggerConfig(CallerError):
     """A trigger needs a name of its own, the ARN of an SNS topic, and events."""
 
@@ -204,6 +210,12 @@ class InvalidDeploymentId(CallerError):
     """A deployment id is d- and nine capital letters or digits."""
 
     code = "InvalidDeploymentIdException"
+
+
+class DeploymentIsNotInReadyState(CallerError):
+    """The deployment does not wait for what was asked."""
+
+    code = "DeploymentIsNotInReadyStateException"
 
 
 class DeploymentIdRequired(CallerError):

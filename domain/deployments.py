@@ -12,19 +12,24 @@ from pydantic import ConfigDict
 from pydantic.alias_generators import to_pascal
 
 from domain.appspec import FileExistsBehavior
-from domain.configs import MinimumHealthyHosts
+from domain.configs import MinimumHealthyHosts, ZonalConfig
 from domain.errors import IllegalMove
 from domain.fleet import Target
 from domain.group_options import (
     AlarmConfiguration,
     AutoRollbackConfiguration,
+    BlueGreenDeploymentConfiguration,
+    DeploymentOption,
     DeploymentStyle,
+    DeploymentType,
     Ec2DeploymentOptions,
     LoadBalancerInfo,
 )
+from domain.groups import Selection, TargetInstances
 from domain.lifecycle import Event
 from domain.reports import Diagnostics, EventStatus
 from domain.revisions import RevisionLocation
+from domain.scaling import SuspendedProcesses
 from domain.values import Instant, Value
 
 
@@ -169,7 +174,7 @@ class CreateDeployment(Value):
     ignore_application_stop_failures: bool = False
     update_outdated_instances_only: bool = False
     file_exists_behavior: str | None = None
-    target_instances: Mapping[str, object] | None = None
+    target_instances: TargetInstances | None = None
     auto_rollback_configuration: AutoRollbackConfiguration | None = None
     override_alarm_configuration: AlarmConfiguration | None = None
     ec2_deployment_options: Ec2DeploymentOptions | None = None
@@ -179,23 +184,109 @@ class CreateDeployment(Value):
     creator: str = "user"
 
 
+class WaitType(StrEnum):
+    """The waits that ContinueDeployment ends (API enum `DeploymentWaitType`)."""
+
+    READY_WAIT = "READY_WAIT"
+    TERMINATION_WAIT = "TERMINATION_WAIT"
+
+
 class PhaseKind(StrEnum):
     """What a phase of a deployment does."""
 
     ROLLOUT = "rollout"
+    """In place: hosts go through all their events."""
+    BAKING = "baking"
+    """A zone is done and is looked at for a while before the next begins."""
+    PROVISION = "provision"
+    """Blue/green: the green hosts are made."""
+    INSTALL = "install"
+    """Blue/green: the revision is installed on green."""
+    READY_WAIT = "ready_wait"
+    """Blue/green: green is installed, and somebody is to say that traffic may go to it."""
+    SHIFT = "shift"
+    """Blue/green: green gets traffic, host by host."""
+    BLOCK = "block"
+    """Blue/green: blue gets no more traffic."""
+    TERMINATION_WAIT = "termination_wait"
+    """Blue/green: blue stays for a while, out of traffic."""
+    RETIRE = "retire"
+    """Blue/green: green takes the place of blue, which is terminated if so configured."""
+    ABANDON = "abandon"
+    """Blue/green: the green hosts that were made are removed, for the deployment has failed before they got traffic."""
+
+    @property
+    def on_hosts(self) -> bool:
+        """Lanes go from host to host."""
+        return self in {PhaseKind.ROLLOUT, PhaseKind.INSTALL, PhaseKind.SHIFT, PhaseKind.BLOCK}
+
+    @property
+    def waits(self) -> bool:
+        """Nothing is done until a moment has come, or somebody says go on."""
+        return self in {PhaseKind.BAKING, PhaseKind.READY_WAIT, PhaseKind.TERMINATION_WAIT}
+
+    @property
+    def in_environment(self) -> bool:
+        """Hosts are made or retired."""
+        return self in {PhaseKind.PROVISION, PhaseKind.RETIRE, PhaseKind.ABANDON}
 
 
 class Phase(Value):
     """A stretch of a deployment that ends before the next begins.
 
-    A rollout works on the targets `first` to `first + count - 1` in pick order, `lanes` at a time, through `events`.
+    One on hosts works on the targets `first` to `first + count - 1` in pick order, at most `lanes` at a time, through
+    `events`, and has come out well if at least `floor` of them succeeded. Any other has `seconds` to end.
     """
 
     kind: PhaseKind = PhaseKind.ROLLOUT
     first: int = 0
     count: int = 0
     lanes: int = 0
+    floor: int = 1
     events: tuple[Event, ...] = ()
+    seconds: float = 0.0
+
+
+class Label(StrEnum):
+    """Which environment of a blue/green deployment a target is in (API member `instanceLabel`)."""
+
+    BLUE = "Blue"
+    GREEN = "Green"
+
+
+class Progress(Value):
+    """The counters of a phase on hosts. `taken` targets were started, in pick order; `passed` of them had failed in an
+    earlier phase and were passed over."""
+
+    version: int = 0
+    total: int = 0
+    taken: int = 0
+    passed: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    skipped: int = 0
+    lanes: int = 0
+    retired: int = 0
+
+    @property
+    def in_flight(self) -> int:
+        """Targets that are being worked on."""
+        return self.taken - self.passed - self.lost - self.succeeded
+
+    @property
+    def lost(self) -> int:
+        """Targets that were attempted and did not succeed."""
+        return self.failed + self.skipped
+
+    @property
+    def pending(self) -> int:
+        """Targets that nobody has started."""
+        return self.total - self.taken
+
+    @property
+    def concluded(self) -> bool:
+        """Every lane has retired."""
+        return self.lanes > 0 and self.retired >= self.lanes
 
 
 class Deployment(Value):
@@ -239,43 +330,78 @@ class Deployment(Value):
     phases: tuple[Phase, ...] = ()
     phase: int = 0
     """Which phase is under way."""
+    results: tuple[Progress, ...] = ()
+    """How each phase before it came out; those not on hosts count nothing."""
+    until: Instant | None = None
+    """When the wait under way ends by itself, or what is done to an environment must be done."""
+    continued: bool = False
+    """Somebody has said that the wait under way may end."""
     total: int = 0
-    """N: the number of targets."""
+    """The number of targets."""
+    blue: int = 0
+    """How many of them, the first ones, are the blue environment of a blue/green deployment."""
     floor: int = 0
-    """M: how many must stay healthy."""
+    """M: how many must stay healthy, of all targets in place or of the green ones."""
     stopping: ErrorInformation | None = None
     """Why the deployment is to end early: nothing new starts."""
+    ends_as: DeploymentStatus | None = None
+    """The status it is to end in, where that does not follow from why it ends early."""
     cutting: bool = False
     """While it ends early: scripts that run are ended too."""
     rolling_back: str | None = None
+    zonal_config: ZonalConfig | None = None
+    blue_green_deployment_configuration: BlueGreenDeploymentConfiguration | None = None
+    target_instances: TargetInstances | None = None
+    """Where the green hosts of this deployment are found."""
+    source_environment: str | None = None
+    """The Auto Scaling group or environment that green is made like."""
+    green_environment: str | None = None
+    """What the environment that was made is called."""
+    takes_over: Selection | None = None
+    """How the group selects its hosts once this deployment has succeeded."""
+    termination_wait_started: bool = False
+    """The wait before blue is terminated has begun."""
 
-
-class Progress(Value):
-    """The counters of a deployment's current phase. `taken` targets were started, in pick order."""
-
-    version: int = 0
-    total: int = 0
-    taken: int = 0
-    succeeded: int = 0
-    failed: int = 0
-    skipped: int = 0
-    lanes: int = 0
-    retired: int = 0
+    only: tuple[str, ...] = ()
+    """The hosts of the group that it is for, by id; none named: all. One that names hosts changes nothing of what its
+    group remembers."""
+    claims: str | None = None
+    """What no other deployment may hold while it runs, where that is not the group: those of single instances run
+    beside each other and beside one of the whole group."""
+    suspended: tuple[SuspendedProcesses, ...] = ()
+    """What it resumes at its end: written down before it suspends anything."""
+    auto_update_root: str | None = None
+    """The deployment that this one brings instances level with, which were launched while that ran."""
+    auto_updates: tuple[str, ...] = ()
+    """The deployments of which this one is the root."""
 
     @property
-    def in_flight(self) -> int:
-        """Targets that are being worked on."""
-        return self.taken - self.succeeded - self.failed - self.skipped
+    def claimed(self) -> str:
+        """What it holds while it runs."""
+        return self.claims or self.deployment_group_id
 
     @property
-    def pending(self) -> int:
-        """Targets that nobody has started."""
-        return self.total - self.taken
+    def under_way(self) -> Phase | None:
+        """The phase it is in; None before it began."""
+        return self.phases[self.phase] if self.phase < len(self.phases) else None
 
     @property
-    def concluded(self) -> bool:
-        """Every lane has retired."""
-        return self.lanes > 0 and self.retired >= self.lanes
+    def blue_green(self) -> bool:
+        """It goes to other hosts than those that serve."""
+        style = self.deployment_style
+        return style is not None and style.deployment_type is DeploymentType.BLUE_GREEN
+
+    @property
+    def traffic_control(self) -> bool:
+        """Hosts are taken out of traffic, or put into it, on the way."""
+        style = self.deployment_style
+        return style is not None and style.deployment_option is DeploymentOption.WITH_TRAFFIC_CONTROL
+
+    def label(self, index: int) -> Label | None:
+        """The environment of the target at an index of the pick order; None in place."""
+        if not self.blue_green:
+            return None
+        return Label.BLUE if index < self.blue else Label.GREEN
 
 
 class Overview(Value):

@@ -96,6 +96,22 @@ class AutoScalingGroupMissing(CannotBegin):
     code = "AUTO_SCALING_CONFIGURATION"
 
 
+class AwsOff(CannotBegin):
+    """This installation does not speak to AWS: turn it on with SLIPWAY_AWS__ENABLED=true (`aws: {enabled: true}`)."""
+
+    code = "AUTO_SCALING_CONFIGURATION"
+
+
+class HookRefused(CannotBegin):
+    """Auto Scaling does not take a lifecycle hook."""
+
+    code = "AUTO_SCALING_CONFIGURATION"
+
+
+class TooManyHooks(HookRefused):
+    """The Auto Scaling group has as many lifecycle hooks as it may have."""
+
+
 class BalancerMissing(CannotBegin):
     """A load balancer of the deployment group is not there, or is of a kind that takes no hosts."""
 

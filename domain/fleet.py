@@ -45,6 +45,10 @@ class Instance(Value):
     deregister_time: Instant | None = None
     iam_user_arn: str | None = None
     iam_session_arn: str | None = None
+    launching: tuple[str, ...] = ()
+    """Those of its Auto Scaling groups that have not put it in service yet."""
+    leaving: tuple[str, ...] = ()
+    """Auto Scaling groups that are about to terminate it: it counts as a member of none of them."""
 
 
 class ArnHolder(Value):

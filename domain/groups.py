@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
+
+from pydantic import AliasChoices, Field, field_validator
 
 from domain.appspec import FileExistsBehavior
 from domain.configs import ONE_AT_A_TIME
@@ -21,6 +24,7 @@ from domain.group_options import (
     TriggerConfig,
 )
 from domain.revisions import RevisionLocation
+from domain.scaling import ScalingHook
 from domain.values import Entry, Instant, Value
 
 
@@ -35,9 +39,34 @@ class TagFilterType(StrEnum):
 class TagFilter(Value):
     """A condition on tags; `*` in the value stands for any run of characters, all else is case sensitive."""
 
-    key: str | None = None
-    value: str | None = None
-    type: TagFilterType = TagFilterType.KEY_AND_VALUE
+    key: str | None = Field(None, validation_alias=AliasChoices("key", "Key"))
+    value: str | None = Field(None, validation_alias=AliasChoices("value", "Value"))
+    type: TagFilterType = Field(TagFilterType.KEY_AND_VALUE, validation_alias=AliasChoices("type", "Type"))
+
+
+class TargetInstances(Value):
+    """Where the green hosts of a blue/green deployment are found: by tags, EC2 or registered alike, and by Auto Scaling
+    group (API type `TargetInstances`)."""
+
+    tag_filters: tuple[TagFilter, ...] = ()
+    ec2_tag_set: tuple[tuple[TagFilter, ...], ...] = ()
+    auto_scaling_groups: tuple[str, ...] = ()
+
+    @field_validator("ec2_tag_set", mode="before")
+    @classmethod
+    def _list_within(cls, given: Any) -> Any:
+        """The API wraps the groups of a tag set in an object."""
+        return given.get("ec2TagSetList") or () if isinstance(given, Mapping) else given
+
+
+class Selection(Value):
+    """How a group selects its hosts: the members of `DeploymentGroup` of these names."""
+
+    ec2_tag_filters: tuple[TagFilter, ...] = ()
+    ec2_tag_set: tuple[tuple[TagFilter, ...], ...] = ()
+    on_premises_instance_tag_filters: tuple[TagFilter, ...] = ()
+    on_premises_tag_set: tuple[tuple[TagFilter, ...], ...] = ()
+    auto_scaling_groups: tuple[str, ...] = ()
 
 
 class Busy(StrEnum):
@@ -97,6 +126,8 @@ class DeploymentGroup(Entry):
     """Ours: the name of the AppSpec file, where it is not appspec.yml or appspec.yaml."""
     file_exists_behavior: FileExistsBehavior | None = None
     """Ours: the default for deployments that do not say."""
+    hooks: tuple[ScalingHook, ...] = ()
+    """The lifecycle hooks that were installed for it on its Auto Scaling groups."""
 
     @property
     def identity(self) -> str:

@@ -19,6 +19,10 @@ class Limits(Value):
     """A lifecycle event may run this long, unless its group says otherwise."""
     deployment_seconds: int = Field(43_200, gt=0)
     """A whole in-place deployment may run this long."""
+    blue_green_seconds: int = Field(392_400, gt=0)
+    """A whole blue/green deployment may run this long."""
+    environment_seconds: int = Field(3600, gt=0)
+    """The hosts of a green environment must be made, or those of a blue one terminated, within this time."""
     nudge_seconds: float = Field(15.0, gt=0)
     """A lane nothing was heard of for so long has its message sent again; harmless when the first was only slow."""
     look_seconds: float = Field(30.0, gt=0)

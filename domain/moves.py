@@ -48,6 +48,15 @@ class Take:
 
 
 @dataclass(frozen=True, slots=True)
+class Pass:
+    """The lane passes over a target that failed in an earlier phase, and moves again at once; the watch looks again at
+    `check_at`."""
+
+    target_id: str
+    check_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
 class Stale:
     """The message is of an earlier step: its moment has passed."""
 
@@ -59,11 +68,18 @@ class Resend:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a lane: conclude what it worked on, then take another target or, with `take` None, retire."""
+    """One step of a lane: conclude what it worked on, then take another target, pass over one, or retire."""
 
     conclude: Conclude | None
     take: Take | None
     happenings: tuple[Happening, ...] = ()
+    passes: Pass | None = None
+
+    @property
+    def check_at(self) -> Instant | None:
+        """When the watch looks at the lane again; None once it has retired."""
+        ahead = self.take or self.passes
+        return ahead.check_at if ahead else None
 
 
 Move = Stale | Resend | Step

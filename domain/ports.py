@@ -12,7 +12,7 @@ from domain.access import AccessKey
 from domain.applications import Application
 from domain.configs import DeploymentConfig
 from domain.deployments import Deployment, Lane, Progress, TargetRecord
-from domain.environments import GreenOrder, Provisioned, Retirement
+from domain.environments import EnvironmentRecord, GreenOrder, Provisioned, Retirement
 from domain.fleet import AgentSeen, ArnHolder, HostRecord, Instance, Target, TargetKind
 from domain.group_options import LoadBalancerInfo
 from domain.groups import DeploymentGroup
@@ -21,7 +21,9 @@ from domain.metrics import Counts, Family
 from domain.moves import Admitted, Change, Changed, Due, Heard, LaneView, LogChunk, Move, Shown
 from domain.reports import BundleSource, HostReport
 from domain.revisions import Revision, RevisionLocation
+from domain.scaling import ActionResult, LifecycleAction, OpenAction, ScalingHook
 from domain.traffic import Standing
+from domain.triggers import Incoming
 from domain.values import Entry, Instant, Value
 
 T = TypeVar("T", bound=Value)
@@ -118,6 +120,14 @@ class Store(Protocol):
     def iam_arns(self) -> Shelf[ArnHolder]:
         """Which on-premises instance was registered last with an IAM ARN, by ARN."""
 
+    @property
+    def environments(self) -> Shelf[EnvironmentRecord]:
+        """What was made for blue/green deployments, by deployment id."""
+
+    @property
+    def lifecycle_actions(self) -> Shelf[OpenAction]:
+        """Instances that Auto Scaling holds, by the action's token."""
+
     def admit(
         self,
         deployment: Deployment,
@@ -127,9 +137,9 @@ class Store(Protocol):
         happenings: Sequence[Happening] = (),
         most: int = 10**9,
     ) -> Admitted:
-        """Keep a new deployment and claim its group.
+        """Keep a new deployment and claim its group, or what else it claims (`Deployment.claimed`).
 
-        With a group that is busy: DeploymentLimitExceeded naming the running id or, with `queue`, the deployment is
+        With that busy: DeploymentLimitExceeded naming the running id or, with `queue`, the deployment is
         kept as Queued behind those that wait already (`happenings` are told either way). A `token` seen before (within
         a day) answers with its deployment and writes nothing. With `most` deployments under way already:
         DeploymentLimitExceeded.
@@ -168,8 +178,8 @@ class Store(Protocol):
     def active_count(self) -> int:
         """How many deployments have not ended."""
 
-    def running(self, group_id: str) -> str | None:
-        """The deployment that holds the group: the running one, or the one whose turn has come."""
+    def running(self, claimed: str) -> str | None:
+        """The deployment that holds a group or what else is claimed: the running one, or the one whose turn came."""
 
     def change(self, deployment_id: str, edit: Callable[[Deployment], Change | None]) -> Changed | None:
         """Edit a deployment under optimistic locking: `edit` may run more than once; None from it changes nothing.
@@ -216,7 +226,8 @@ class Store(Protocol):
         Reports of another attempt than the record's, of a target that is concluded, or that would take an event back
         (a start after its end) change nothing. Log lines are kept up to a limit in bytes per target and event: the
         first half of it and the latest half; those of the record's attempt also after the target was concluded, for the
-        chain may overtake them. `check_at` moves the lane's next look.
+        chain may overtake them. `check_at` moves the lane's next look, also where the start of an event that runs is
+        told again.
         """
 
     def log(self, deployment_id: str, target_id: str, event: str, *, after: int = 0) -> list[LogChunk]:
@@ -305,6 +316,9 @@ class Dispatcher(Protocol):
 
     def conclude(self, deployment_id: str, phase: int) -> None:
         """Send `phase_concluded` afresh."""
+
+    def environment(self, deployment_id: str, phase: int) -> None:
+        """Take one step in a phase that makes or retires hosts."""
 
     def settle(self, deployment_id: str) -> None:
         """Write a deployment's verdict."""
@@ -401,3 +415,43 @@ class Environments(Protocol):
     def named(self, source: str) -> Environment:
         """The environment of that name in the settings, or the Auto Scaling group; with an empty name, whoever can
         terminate single hosts. Raises CannotBegin where there is none."""
+
+
+class ScalingActions(Protocol):
+    """What is asked of Auto Scaling. Every method is harmless when repeated, and raises WorldError where a later call
+    may help, CannotBegin where it will not."""
+
+    def complete(self, action: LifecycleAction, result: ActionResult) -> bool:
+        """Let a held instance go on or, if it was launched, have it terminated. False if nothing holds it any more."""
+
+    def heartbeat(self, action: LifecycleAction) -> bool:
+        """Have the instance held for another while. False if nothing holds it any more."""
+
+    def put_hook(self, hook: ScalingHook) -> None:
+        """Install a hook, or put it right. Raises HookRefused."""
+
+    def delete_hook(self, hook: ScalingHook) -> None:
+        """Remove a hook; nothing if it or its group is gone."""
+
+    def suspended(self, auto_scaling_group: str) -> frozenset[str]:
+        """The processes that are suspended. Raises AutoScalingGroupMissing."""
+
+    def suspend(self, auto_scaling_group: str, processes: Sequence[str]) -> None:
+        """Suspend processes. Raises AutoScalingGroupMissing."""
+
+    def resume(self, auto_scaling_group: str, processes: Sequence[str]) -> None:
+        """Resume processes. Raises AutoScalingGroupMissing."""
+
+
+class LifecycleQueue(Protocol):
+    """A durable queue on which Auto Scaling tells of instances that it holds. Every method may raise WorldError; the
+    message in hand comes again then."""
+
+    def receive(self) -> Incoming | None:
+        """The next message, or None after a while."""
+
+    def settle(self, incoming: Incoming) -> None:
+        """The message is dealt with."""
+
+    def close(self) -> None:
+        """Let go of the queue; what was received and not settled comes again."""

@@ -19,6 +19,10 @@ HEALTH_CONSTRAINTS_INVALID = (
     "The deployment cannot start: {total} targets with at least {floor} kept healthy leave none to deploy to. "
     "Lower the minimum healthy hosts of {config} or add targets."
 )
+ZONE_CONSTRAINTS_INVALID = (
+    "The deployment cannot start: in one of the zones the minimum healthy hosts per zone of {config} leave no target "
+    "to deploy to. Lower it or add targets."
+)
 GROUP_MISSING = "The deployment group was deleted before the deployment started."
 APPLICATION_MISSING = "The application was deleted before the deployment started."
 TOO_MANY_TARGETS = (
@@ -71,3 +75,28 @@ NO_ROLLBACK_YET = (
     "Deploy the earlier revision again if this deployment fails."
 )
 TOO_MANY_RUNNING = "At most {most} deployments may be under way; wait until some have ended."
+NOBODY_CONTINUED = (
+    "Nobody continued the deployment within {minutes} minutes after the replacement instances were ready, so no "
+    "traffic was shifted to them."
+)
+BLUE_KEEPS_TRAFFIC = (
+    "Original instances could not be taken out of traffic; their targets say why. The replacement instances have "
+    "traffic too: take the originals out at the load balancer, or shift back."
+)
+NOT_RETIRED = (
+    "The replacement instances have the traffic, but the original ones could not be retired: {why} See to them by hand."
+)
+NOT_ABANDONED = "The replacement instances could not be removed: {why} See to them by hand."
+ENVIRONMENT_TIMEOUT = "it was not done within {seconds} seconds."
+PROVISION_TIMEOUT = "The replacement instances were not there within {seconds} seconds{last}."
+BALANCER_TIMEOUT = "The load balancer did not get there within {seconds} seconds; last it said: {last}."
+BALANCER_CUT = "The wait for the load balancer was ended, for the deployment was stopped."
+NO_CONTROL = "No control worker took this event within {seconds} seconds. Check that the control workers run."
+NO_GREEN = (
+    "The deployment failed because no replacement instances were found. Check the target instances of the deployment "
+    "against the tags of the instances."
+)
+NO_BALANCER = (
+    "The deployment group has traffic control and names no load balancer: name some in its loadBalancerInfo, or set "
+    "deploymentOption to WITHOUT_TRAFFIC_CONTROL."
+)

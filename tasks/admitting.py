@@ -45,7 +45,7 @@ def _kept(world: World, request: CreateDeployment, deployment: Deployment, group
         most=world.quotas.running_deployments,
     )
     _register_revision(world, deployment)
-    _put_in_motion(world, admitted)
+    put_in_motion(world, admitted)
     return admitted.deployment_id
 
 
@@ -59,7 +59,8 @@ def _look_up(
     return application, group, PREDEFINED.get(wanted) or world.store.configs.get(wanted)
 
 
-def _put_in_motion(world: World, admitted: Admitted) -> None:
+def put_in_motion(world: World, admitted: Admitted) -> None:
+    """Have a deployment begun that was admitted, if it is new and its turn has come."""
     # A broker that is away does not undo the admission: the watch begins what nobody began.
     if not admitted.repeated and not admitted.queued:
         with suppress(WorldError):

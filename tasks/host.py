@@ -14,25 +14,10 @@ from domain.lifecycle import TABLE, Event, Runner
 from domain.reports import HostReport
 from tasks.host_world import HostWorld
 from tasks.perform import Duplicate, carry_out, refuse
+from tasks.reported import Reported
 from workflows import names
-from workflows.canvas import wire
 
 logger = logging.getLogger(__name__)
-
-
-class Reported:
-    """A report on its way to the next task: JSON for the broker, a few words for Flower and the logs."""
-
-    def __init__(self, report: HostReport) -> None:
-        self._report = report
-
-    def __json__(self) -> dict[str, Any]:
-        # Kombu's JSON encoder asks for this.
-        return wire(self._report)
-
-    def __repr__(self) -> str:
-        last = self._report.outcomes[-1]
-        return f"{last.event} {last.status} on {self._report.order.target_id}"
 
 
 def register(app: Celery, world: HostWorld) -> None:

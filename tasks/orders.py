@@ -8,6 +8,7 @@ from domain.deployments import Deployment, DeploymentMode, TargetRecord
 from domain.lifecycle import Event
 from domain.reports import HostOrder, HostReport, Outcome
 from tasks.runtime import World
+from workflows.events import last_event
 
 
 def write_report(
@@ -15,7 +16,6 @@ def write_report(
     deployment: Deployment,
     record: TargetRecord,
     *,
-    phase: int,
     lane: int,
     step: int,
     outcomes: Sequence[Outcome] = (),
@@ -26,7 +26,6 @@ def write_report(
     Without `link` it is for the lane alone, which fetches nothing. Raises InvalidRevision where there is no link,
     WorldError where that cannot be known now.
     """
-    events = deployment.phases[phase].events
     restart = deployment.deployment_mode is DeploymentMode.RESTART
     order = HostOrder(
         deployment_id=deployment.deployment_id,
@@ -45,7 +44,7 @@ def write_report(
         event_limit=deployment.event_seconds,
         environment=bundle_variables(deployment),
         restart=restart,
-        final_event=events[-1],
+        final_event=last_event(deployment),
     )
     return HostReport(order=order, outcomes=tuple(outcomes))
 

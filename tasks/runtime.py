@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from domain.errors import SlipwayError
+from domain.errors import AwsOff, SlipwayError
 from domain.limits import Limits, Quotas
 from domain.metrics import Family
-from domain.ports import Dispatcher, Fleet, Meter, Publisher, Sources, Store
+from domain.ports import (
+    Dispatcher,
+    Environments,
+    Fleet,
+    LoadBalancers,
+    Meter,
+    Publisher,
+    ScalingActions,
+    Sources,
+    Store,
+)
 
 
 class SilentMeter:
@@ -21,6 +31,10 @@ class SilentMeter:
         """Nothing."""
 
 
+def _no_scaling() -> ScalingActions:
+    raise AwsOff
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """What the control plane's tasks may touch."""
@@ -28,6 +42,8 @@ class World:
     store: Store
     fleet: Fleet
     sources: Sources
+    balancers: LoadBalancers
+    environments: Environments
     dispatch: Dispatcher
     publishers: Sequence[Publisher]
     limits: Limits
@@ -38,6 +54,8 @@ class World:
     """A fresh deployment id."""
     quotas: Quotas = field(default_factory=Quotas)
     meter: Meter = field(default_factory=SilentMeter)
+    scaling: Callable[[], ScalingActions] = _no_scaling
+    """Auto Scaling; raises AwsOff."""
 
 
 class NotWired(SlipwayError):

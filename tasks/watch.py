@@ -19,8 +19,8 @@ from domain.reports import HostReport, Outcome
 from domain.work import working_on
 from tasks.announce import tell_outbox
 from tasks.orders import write_report
-from tasks.rollout import expire
 from tasks.runtime import World
+from tasks.steering import expire
 from workflows import names, timeouts
 from workflows.timeouts import Continue, Nudge, Reap, StartLane, Wait, Withdraw
 
@@ -141,7 +141,7 @@ def _act(
         case StartLane():
             world.dispatch.continue_lane(deployment, due.phase, lane, None)
         # What waits in the host's queue is not lost: copies of it would only make the queue longer.
-        case Nudge() if record and not waiting(record.target.queue):
+        case Nudge() if record and not waiting(_next_queue(deployment, due, record)):
             ahead = sight.seen.ahead if sight.seen else 0.0
             _nudge(world, deployment, due, lane, record, now, ahead=ahead)
         case Withdraw(outcomes=outcomes) if record:
@@ -151,6 +151,13 @@ def _act(
         case Continue(outcomes=outcomes) | Reap(outcomes=outcomes) if record:
             report = _report(world, deployment, due, lane, record, outcomes)
             world.dispatch.continue_lane(deployment, due.phase, lane, report)
+
+
+def _next_queue(deployment: Deployment, due: Due, record: TargetRecord) -> str:
+    """Where the message of the host's next event waits, or would."""
+    events = deployment.phases[due.phase].events
+    left = [event for event in events if not ((held := record.events.get(event)) and held.status.final)]
+    return names.event_queue(left[0], record.target.queue) if left else record.target.queue
 
 
 def _nudge(
@@ -187,7 +194,6 @@ def _report(
         world,
         deployment,
         record,
-        phase=due.phase,
         lane=lane.number,
         step=lane.step,
         outcomes=known if outcomes is None else outcomes,
@@ -221,13 +227,26 @@ def _look_at_deployment(world: World, deployment: Deployment) -> None:
     match deployment.status:
         case DeploymentStatus.CREATED if stale:
             world.dispatch.begin(deployment.deployment_id)
-        case DeploymentStatus.QUEUED if world.store.running(deployment.deployment_group_id) == deployment.deployment_id:
+        case DeploymentStatus.QUEUED if world.store.running(deployment.claimed) == deployment.deployment_id:
             world.dispatch.begin(deployment.deployment_id)
-        case DeploymentStatus.IN_PROGRESS:
+        case DeploymentStatus.IN_PROGRESS | DeploymentStatus.READY | DeploymentStatus.BAKING:
             _look_at_phase(world, deployment, now)
 
 
 def _look_at_phase(world: World, deployment: Deployment, now: float) -> None:
+    phase = deployment.under_way
+    if not deployment.stopping and timeouts.deployment_expired(deployment, now, world.limits):
+        expire(world, deployment)
+    elif phase is not None and phase.kind.waits:
+        if deployment.stopping or deployment.continued or now >= (deployment.until or 0.0):
+            world.dispatch.conclude(deployment.deployment_id, deployment.phase)
+    elif phase is not None and phase.kind.in_environment:
+        world.dispatch.environment(deployment.deployment_id, deployment.phase)
+    else:
+        _look_at_lanes(world, deployment)
+
+
+def _look_at_lanes(world: World, deployment: Deployment) -> None:
     progress = world.store.progress(deployment.deployment_id, deployment.phase)
     if progress is None:
         world.dispatch.begin(deployment.deployment_id)
@@ -236,8 +255,6 @@ def _look_at_phase(world: World, deployment: Deployment, now: float) -> None:
     elif deployment.stopping:
         # Again and again, for agents that were away when it was said first.
         world.dispatch.stop_hosts(deployment.deployment_id, now=deployment.cutting)
-    elif timeouts.deployment_expired(deployment, now, world.limits):
-        expire(world, deployment)
 
 
 def round_of_watch(world: World, *, listening_since: float, deployments_too: bool) -> None:

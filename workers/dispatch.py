@@ -84,6 +84,10 @@ class CeleryDispatcher:
         """Send `phase_concluded` afresh."""
         self._send(canvas.phase_concluded(deployment_id, phase))
 
+    def environment(self, deployment_id: str, phase: int) -> None:
+        """Take one step in a phase that makes or retires hosts."""
+        self._send(canvas.environment(deployment_id, phase))
+
     def settle(self, deployment_id: str) -> None:
         """Have the verdict written."""
         self._send(canvas.settle(deployment_id))

@@ -43,7 +43,11 @@ class Installation:
         url = given.get_secret_value() if given else self._redis.start()
         endpoint = self._endpoint(url)
         environment = self._environment(endpoint)
-        for name in ("control", "watch", "trigger", "bundles", "api", *(["flower"] if self._flower else [])):
+        extra = [
+            *(["flower"] if self._flower else []),
+            *(["scaling"] if self._settings.aws.lifecycle_queue_url else []),
+        ]
+        for name in ("control", "watch", "trigger", "bundles", "api", *extra):
             self.supervisor.start(Job(name, (*SLIPWAY, name), environment))
         for host in self._agents:
             self.supervisor.start(self._agent(host, environment))

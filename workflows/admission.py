@@ -6,15 +6,13 @@ Source: AWS CodeDeploy API reference, CreateDeployment, CreateDeploymentGroup, C
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from urllib.parse import urlsplit
 
 from domain import reasons
 from domain.api_errors import (
     InvalidAlarmConfig,
     InvalidAutoRollbackConfig,
-    InvalidAutoScalingGroupProcessToSuspend,
-    InvalidLoadBalancerInfo,
 )
 from domain.applications import Application
 from domain.appspec import FileExistsBehavior
@@ -27,6 +25,7 @@ from domain.deployments import (
     DeploymentStatus,
     ErrorInformation,
     Phase,
+    PhaseKind,
     moved,
 )
 from domain.errors import (
@@ -50,17 +49,16 @@ from domain.errors import (
     SlipwayError,
 )
 from domain.fleet import TargetKind
-from domain.group_options import AutoRollbackConfiguration, DeploymentOption, DeploymentType
-from domain.groups import DeploymentGroup
+from domain.group_options import AutoRollbackConfiguration, DeploymentType
+from domain.groups import DeploymentGroup, Selection, TargetInstances
 from domain.happenings import Happening, HappeningType
-from domain.lifecycle import Event
 from domain.limits import Limits, Quotas
 from domain.moves import Change
 from domain.revisions import RevisionLocation, RevisionType
 from domain.values import Instant
-from workflows.decide import cut_short, ended
-from workflows.events import events_for
-from workflows.speed import floor_of, lanes_of
+from workflows.decide import cut_short, end_early, ended, go_on
+from workflows.plan import blue_green, copies_environment, in_place, provisioning
+from workflows.speed import floor_of
 from workflows.targeting import wants_ec2
 from workflows.telling import deployment_happening
 
@@ -69,6 +67,7 @@ REPOSITORY = re.compile(r"(?!\.{1,2}/)[A-Za-z0-9._-]+/(?!\.{1,2}$)[A-Za-z0-9._-]
 COMMIT = re.compile(r"[0-9a-fA-F]{40}")
 LONGEST_DESCRIPTION = 256
 LONGEST_FOLDER = 1024
+_LIMITS = Limits()
 _URL = re.compile(r"(?!.*#)[!-~]{1,2048}")
 LONGEST_S3 = 1024
 """What S3 itself allows of a key and of a version."""
@@ -119,6 +118,10 @@ def admit(
         file_exists_behavior=_behavior(request) or group.file_exists_behavior or FileExistsBehavior.DISALLOW,
         deployment_mode=request.deployment_mode,
         deployment_style=group.deployment_style,
+        load_balancer_info=group.load_balancer_info,
+        blue_green_deployment_configuration=group.blue_green_deployment_configuration,
+        target_instances=_green_wanted(request),
+        zonal_config=config.zonal_config,
         auto_rollback_configuration=request.auto_rollback_configuration or group.auto_rollback_configuration,
         override_alarm_configuration=request.override_alarm_configuration,
         ec2_deployment_options=request.ec2_deployment_options or group.ec2_deployment_options,
@@ -139,28 +142,43 @@ def _required(request: CreateDeployment) -> tuple[str, str]:
 
 
 def _check_possible(request: CreateDeployment, group: DeploymentGroup, config: DeploymentConfig) -> None:
-    """Refuse what this version does not do yet, rather than leave it out in silence."""
-    if config.zonal_config is not None:
-        raise InvalidInput(
-            f"{config.deployment_config_name} goes zone by zone, which this version of Slipway does not do yet; choose "
-            "another deployment configuration."
-        )
-    style = group.deployment_style
-    if style and style.deployment_type is DeploymentType.BLUE_GREEN:
-        raise InvalidLoadBalancerInfo("Blue/green deployments are not supported by this version of Slipway yet.")
-    if style and style.deployment_option is DeploymentOption.WITH_TRAFFIC_CONTROL:
-        raise InvalidLoadBalancerInfo("Traffic control is not supported by this version of Slipway yet.")
+    """Refuse what does not go together, and what this version does not do yet rather than leave it out in silence."""
+    _check_style(request, group, config)
     alarms = request.override_alarm_configuration or group.alarm_configuration
     if alarms and alarms.enabled:
         raise InvalidAlarmConfig(
             "Alarms are not watched by this version of Slipway yet. Disable them in the deployment group, or for this "
             "deployment with overrideAlarmConfiguration."
         )
-    options = request.ec2_deployment_options or group.ec2_deployment_options
-    if options and options.auto_scaling_group_processes_to_suspend:
-        raise InvalidAutoScalingGroupProcessToSuspend(
-            "Auto Scaling processes are not suspended by this version of Slipway yet; leave the list empty."
+
+
+def _check_style(request: CreateDeployment, group: DeploymentGroup, config: DeploymentConfig) -> None:
+    style = group.deployment_style
+    wanted = _green_wanted(request)
+    if style is None or style.deployment_type is not DeploymentType.BLUE_GREEN:
+        if wanted is not None:
+            raise InvalidTargetInstances
+        return
+    if config.zonal_config is not None:
+        raise InvalidInput(
+            f"{config.deployment_config_name} goes zone by zone, which blue/green deployments cannot; choose another "
+            "deployment configuration."
         )
+    if request.deployment_mode is DeploymentMode.RESTART:
+        raise InvalidInput("A deployment of mode RESTART is in place; this deployment group is blue/green.")
+    copies = copies_environment(group.blue_green_deployment_configuration)
+    if copies and wanted is not None:
+        raise InvalidTargetInstances("The green instances are made for the deployment: give no target instances.")
+    if not copies and wanted is None:
+        raise InvalidTargetInstances(
+            "A blue/green deployment to instances that exist needs targetInstances: the tags or Auto Scaling groups of "
+            "green."
+        )
+
+
+def _green_wanted(request: CreateDeployment) -> TargetInstances | None:
+    """The target instances, if the request names any."""
+    return request.target_instances if request.target_instances != TargetInstances() else None
 
 
 def _messages(request: CreateDeployment, group: DeploymentGroup) -> tuple[str, ...]:
@@ -180,8 +198,6 @@ def _check_form(request: CreateDeployment, name: str, group_name: str) -> None:
     if request.description and len(request.description) > LONGEST_DESCRIPTION:
         raise DescriptionTooLong
     _behavior(request)
-    if request.target_instances:
-        raise InvalidTargetInstances
     _check_restart(request)
     check_rollback(request.auto_rollback_configuration)
 
@@ -279,12 +295,18 @@ def start(
     matched: int | None = None,
     application: bool = True,
     kinds: Container[TargetKind] = frozenset(TargetKind),
+    zones: Sequence[int] = (),
+    blue: int = 0,
+    takes_over: Selection | None = None,
+    limits: Limits = _LIMITS,
 ) -> Change | None:
     """A created deployment under way with its targets counted and its phases laid out; or ended, where it cannot start.
 
-    None if it has started already. `total` are the targets to deploy to, `matched` the hosts of the group before those
-    that updateOutdatedInstancesOnly leaves out: where it leaves none, there is nothing to do and that is a success.
-    A group made anew under the old name is another group. `kinds`: where hosts were looked for.
+    None if it has started already. `total` are the targets to deploy to (in place, or green), `matched` the hosts of
+    the group before those that updateOutdatedInstancesOnly leaves out: where it leaves none, there is nothing to do and
+    that is a success. A group made anew under the old name is another group. `kinds`: where hosts were looked for;
+    `zones`: how many targets each zone has; `blue`: how many hosts serve beside green, and how the group selects its
+    hosts once green `takes_over`.
     """
     if deployment.status is DeploymentStatus.QUEUED:
         deployment = deployment.model_copy(update={"status": moved(deployment.status, DeploymentStatus.CREATED)})
@@ -294,13 +316,25 @@ def start(
         return _refused(deployment, DeploymentErrorCode.APPLICATION_MISSING, reasons.APPLICATION_MISSING, now)
     if group is None or group.deployment_group_id != deployment.deployment_group_id:
         return _refused(deployment, DeploymentErrorCode.DEPLOYMENT_GROUP_MISSING, reasons.GROUP_MISSING, now)
-    if total == 0 and (matched == 0 or not deployment.update_outdated_instances_only):
-        unseen = wants_ec2(group) and TargetKind.EC2 not in kinds
-        text = reasons.NO_INSTANCES + (reasons.AWS_OFF if unseen else "")
-        return _refused(deployment, DeploymentErrorCode.NO_INSTANCES, text, now)
     last = group.last_successful_deployment
     before = {"previous_revision": group.target_revision, "previous_success": last.deployment_id if last else None}
-    return _lay_out(deployment.model_copy(update=before), total, now)
+    deployment = deployment.model_copy(update={**before, "blue": blue, "takes_over": takes_over})
+    if deployment.blue_green and copies_environment(deployment.blue_green_deployment_configuration):
+        source = {"source_environment": group.auto_scaling_groups[0], "total": blue}
+        return _under_way(deployment.model_copy(update=source), provisioning(limits), now)
+    if total == 0 and (matched == 0 or not deployment.update_outdated_instances_only):
+        return _refused(deployment, DeploymentErrorCode.NO_INSTANCES, _none_found(deployment, group, kinds), now)
+    return _lay_out(deployment, total, zones or (total,), now, limits)
+
+
+def _none_found(deployment: Deployment, group: DeploymentGroup, kinds: Container[TargetKind]) -> str:
+    if deployment.blue_green:
+        return reasons.NO_GREEN
+    unseen = wants_ec2(group) and TargetKind.EC2 not in kinds
+    return reasons.NO_INSTANCES + (reasons.AWS_OFF if unseen else "")
+
+
+NO_BALANCER = ErrorInformation(code=DeploymentErrorCode.MISSING_ELB_INFORMATION, message=reasons.NO_BALANCER)
 
 
 def why_unfetchable(error: InvalidRevision) -> ErrorInformation:
@@ -326,26 +360,59 @@ def too_many(total: int, quotas: Quotas) -> ErrorInformation | None:
     return ErrorInformation(code=DeploymentErrorCode.OVER_MAX_INSTANCES, message=text)
 
 
-def _lay_out(deployment: Deployment, total: int, now: Instant) -> Change:
+def _lay_out(deployment: Deployment, total: int, zones: Sequence[int], now: Instant, limits: Limits) -> Change:
+    counted = _counted(deployment, total)
+    if not total:
+        return ended(_under_way(counted, (), now).deployment, DeploymentStatus.SUCCEEDED, None, now=now)
+    phases = blue_green(counted, total, limits) if deployment.blue_green else in_place(counted, zones)
+    if any(phase.kind.on_hosts and not phase.lanes for phase in phases):
+        return _refused(counted, DeploymentErrorCode.HEALTH_CONSTRAINTS_INVALID, _why_no_lane(counted, total), now)
+    return _under_way(counted, phases, now)
+
+
+def _counted(deployment: Deployment, total: int) -> Deployment:
+    """The deployment with so many targets beside the blue ones."""
     config = deployment.deployment_config_name
     floor = floor_of(deployment.minimum_healthy_hosts, total, config_name=config)
-    lanes = lanes_of(total, floor)
-    counted = deployment.model_copy(update={"total": total, "floor": floor})
-    if total and not lanes:
-        text = reasons.HEALTH_CONSTRAINTS_INVALID.format(total=total, floor=floor, config=config)
-        return _refused(counted, DeploymentErrorCode.HEALTH_CONSTRAINTS_INVALID, text, now)
-    under_way = counted.model_copy(
-        update={
-            "status": moved(deployment.status, DeploymentStatus.IN_PROGRESS),
-            "start_time": now,
-            "phases": (Phase(first=0, count=total, lanes=lanes, events=_events(deployment)),),
-        }
-    )
-    return Change(under_way) if total else ended(under_way, DeploymentStatus.SUCCEEDED, None, now=now)
+    return deployment.model_copy(update={"total": deployment.blue + total, "floor": floor})
 
 
-def _events(deployment: Deployment) -> tuple[Event, ...]:
-    return events_for(restart=deployment.deployment_mode is DeploymentMode.RESTART)
+def _why_no_lane(deployment: Deployment, total: int) -> str:
+    config = deployment.deployment_config_name
+    if deployment.zonal_config and deployment.floor < total:
+        return reasons.ZONE_CONSTRAINTS_INVALID.format(config=config)
+    return reasons.HEALTH_CONSTRAINTS_INVALID.format(total=total, floor=deployment.floor, config=config)
+
+
+def _under_way(deployment: Deployment, phases: Sequence[Phase], now: Instant) -> Change:
+    seconds = phases[0].seconds if phases else 0
+    update = {
+        "status": moved(deployment.status, DeploymentStatus.IN_PROGRESS),
+        "start_time": now,
+        "phases": tuple(phases),
+        "until": now + seconds if seconds else None,
+    }
+    return Change(deployment.model_copy(update=update))
+
+
+def provisioned(deployment: Deployment, green: int, *, name: str, now: Instant, limits: Limits) -> Change | None:
+    """The deployment whose `green` hosts have been made and laid out behind the blue ones; None if it has gone on."""
+    phase = deployment.under_way
+    if deployment.status.final or phase is None or phase.kind is not PhaseKind.PROVISION:
+        return None
+    made = deployment.model_copy(update={"green_environment": name})
+    if deployment.stopping:
+        return end_early(made, deployment.stopping, now=now)
+    if not green:
+        why = ErrorInformation(code=DeploymentErrorCode.NO_INSTANCES, message=reasons.NO_GREEN)
+        return end_early(made, why, now=now)
+    counted = _counted(made, green)
+    phases = blue_green(counted, green, limits)
+    if not phases[0].lanes:
+        text = _why_no_lane(counted, green)
+        why = ErrorInformation(code=DeploymentErrorCode.HEALTH_CONSTRAINTS_INVALID, message=text)
+        return end_early(counted, why, now=now)
+    return go_on(counted.model_copy(update={"phases": (phase, *phases)}), now=now)
 
 
 def _refused(deployment: Deployment, code: DeploymentErrorCode, text: str, now: Instant) -> Change:
@@ -366,6 +433,9 @@ def stop(
         return Change(deployment.model_copy(update={"cutting": True})) if cut and not deployment.cutting else None
     if deployment.status in {DeploymentStatus.CREATED, DeploymentStatus.QUEUED}:
         return ended(deployment, cut_short(why), why, now=now)
+    if deployment.under_way and deployment.under_way.kind is PhaseKind.RETIRE:
+        # Traffic is on green and blue is going: there is no way back any more, only the end.
+        return None
     return Change(deployment.model_copy(update={"stopping": why, "cutting": cut}))
 
 

@@ -12,7 +12,7 @@ from celery import chain, chord, group
 from celery.canvas import Signature
 
 from domain.deployments import Deployment, Lane
-from domain.lifecycle import BY_EVENT, Event, Runner
+from domain.lifecycle import Event
 from domain.reports import HostReport
 from workflows import names
 
@@ -80,6 +80,11 @@ def begin(deployment_id: str) -> Signature[Any]:
     return _signature(names.BEGIN, (deployment_id,), about=deployment_id)
 
 
+def environment(deployment_id: str, phase: int) -> Signature[Any]:
+    """One step towards green hosts, or towards the end of blue ones."""
+    return _signature(names.ENVIRONMENT, (deployment_id, phase), about=f"{deployment_id} phase {phase}")
+
+
 def settle(deployment_id: str) -> Signature[Any]:
     """The verdict on a deployment."""
     return _signature(names.SETTLE, (deployment_id,), about=deployment_id)
@@ -101,7 +106,7 @@ def host_chain(
         _signature(
             names.event_task(event),
             (wire(report),) if event is events[0] else (),
-            queue=queue if BY_EVENT[event].runner is Runner.HOST else names.TRAFFIC_QUEUE,
+            queue=names.event_queue(event, queue),
             about=about,
             expires=pickup_seconds,
         )

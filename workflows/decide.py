@@ -6,7 +6,6 @@ Everything here is a function of what the store said and the time; the store wri
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from domain import reasons
 from domain.deployments import (
@@ -15,6 +14,8 @@ from domain.deployments import (
     DeploymentMode,
     DeploymentStatus,
     ErrorInformation,
+    Phase,
+    PhaseKind,
     Progress,
     TargetRecord,
     TargetStatus,
@@ -24,7 +25,7 @@ from domain.fleet import HostRecord, InstanceHealth
 from domain.happenings import HappeningType
 from domain.lifecycle import Event
 from domain.limits import Limits
-from domain.moves import Change, Conclude, LaneView, Move, Resend, Stale, Step, Take
+from domain.moves import Change, Conclude, LaneView, Move, Pass, Resend, Stale, Step, Take
 from domain.reports import EventStatus, HostReport, Outcome
 from workflows.speed import succeeded
 from workflows.telling import deployment_happening, instance_happening
@@ -53,15 +54,20 @@ def next_move(
     if lane.target_id is not None and not (_working(view) and _speaks_of(report, view)):
         return Stale()
     conclude = _conclude(view, report, now) if report and lane.target_id is not None else None
-    take = _take(view, conclude, now=now, attempt=attempt, limits=limits)
+    ahead = _ahead(view, conclude)
+    take = passes = None
+    if ahead is not None and ahead.status.final:
+        passes = Pass(ahead.target.target_id, now + limits.nudge_seconds)
+    elif ahead is not None:
+        take = Take(ahead.target.target_id, attempt, now, now + limits.nudge_seconds)
     told = []
     if conclude and view.current:
         told.append(
             instance_happening(view.deployment, view.current.target, conclude.status, conclude.outcomes, at=now)
         )
-    if take and view.upcoming:
+    if take and view.upcoming and view.upcoming.attempt is None:
         told.append(instance_happening(view.deployment, view.upcoming.target, TargetStatus.IN_PROGRESS, (), at=now))
-    return Step(conclude, take, tuple(told))
+    return Step(conclude, take, tuple(told), passes)
 
 
 def _repeated(view: LaneView, step: int) -> Move:
@@ -83,15 +89,22 @@ def _speaks_of(report: HostReport | None, view: LaneView) -> bool:
 
 
 def _conclude(view: LaneView, report: HostReport, now: float) -> Conclude:
-    outcomes = completed(_events(view.deployment), report.outcomes)
+    deployment = view.deployment
+    outcomes = completed(_events(deployment), report.outcomes)
     status = target_status(outcomes)
-    target_id = report.order.target_id
-    return Conclude(target_id, status, outcomes, now, remembered(view.known, view.deployment, status))
+    remember = remembered(view.known, deployment, status)
+    if status is TargetStatus.SUCCEEDED and _goes_on_later(deployment):
+        status = TargetStatus.READY
+    return Conclude(report.order.target_id, status, outcomes, now, remember)
+
+
+def _goes_on_later(deployment: Deployment) -> bool:
+    """The targets of the phase under way are to go through a later one as well."""
+    return deployment.phases[deployment.phase].kind is PhaseKind.INSTALL
 
 
 def _events(deployment: Deployment) -> tuple[Event, ...]:
-    under_way = deployment.phases[deployment.phase : deployment.phase + 1]
-    return under_way[0].events if under_way else ()
+    return deployment.under_way.events if deployment.under_way else ()
 
 
 def completed(events: Sequence[Event], outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
@@ -120,6 +133,10 @@ def remembered(known: HostRecord, deployment: Deployment, status: TargetStatus) 
     came about shows at the next failure: if that very deployment was the group's last success, or the group's revision
     is another by then, the host has no known revision.
     """
+    kind = deployment.under_way.kind if deployment.under_way else PhaseKind.ROLLOUT
+    if kind is PhaseKind.BLOCK or (kind is PhaseKind.INSTALL and status is TargetStatus.SUCCEEDED):
+        # Blue keeps what it has; green has the revision once it has traffic.
+        return known
     restart = deployment.deployment_mode is DeploymentMode.RESTART
     if status is TargetStatus.SUCCEEDED and restart:
         return known.model_copy(update={"health": InstanceHealth.HEALTHY, "deployment_id": deployment.deployment_id})
@@ -144,54 +161,139 @@ def remembered(known: HostRecord, deployment: Deployment, status: TargetStatus) 
     )
 
 
-def _take(view: LaneView, conclude: Conclude | None, *, now: float, attempt: str, limits: Limits) -> Take | None:
-    lost = conclude is not None and conclude.status is not TargetStatus.SUCCEEDED
-    if lost or view.deployment.stopping or view.upcoming is None or view.upcoming.status.final:
-        return None
-    return Take(view.upcoming.target.target_id, attempt, now, now + limits.nudge_seconds)
+def _ahead(view: LaneView, conclude: Conclude | None) -> TargetRecord | None:
+    """The target that the lane goes on to; None if it ends here."""
+    lost = conclude is not None and conclude.status not in {TargetStatus.SUCCEEDED, TargetStatus.READY}
+    return None if lost or view.deployment.stopping else view.upcoming
 
 
-SHOWN = 3
-"""Hosts named in the reason of a deployment."""
+def conclude_phase(
+    deployment: Deployment, progress: Progress | None, *, now: float, sample: Sequence[TargetRecord] = ()
+) -> Change | None:
+    """What follows the phase under way: the deployment in its next phase, or ended with the verdict on it. None while
+    the phase is not over, or once the deployment has ended.
 
-
-@dataclass(frozen=True, slots=True)
-class NextPhase:
-    """Every lane has retired and the deployment goes on with its phase of this number."""
-
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
-class Settle:
-    """Every lane has retired and nothing more is to be done."""
-
-
-def phase_outcome(deployment: Deployment, progress: Progress) -> NextPhase | Settle | None:
-    """What follows the phase under way; None while a lane of it is at work, or once the deployment has ended.
-
-    A deployment that is stopping, or whose hosts used up the headroom, has no next phase.
+    `progress` are the counters of a phase on hosts. A stop changes nothing where every target succeeded all the same.
+    `sample` is some of its targets, looked at to tell agents that never answered from applications that failed.
     """
-    if deployment.status.final or not progress.concluded:
+    phase = deployment.under_way
+    if deployment.status.final or phase is None:
         return None
+    if phase.kind.on_hosts:
+        return _after_hosts(deployment, phase, progress, now, sample) if progress and progress.concluded else None
+    return _after_wait(deployment, phase, now) if phase.kind.waits else None
+
+
+def _after_hosts(
+    deployment: Deployment, phase: Phase, progress: Progress, now: float, sample: Sequence[TargetRecord]
+) -> Change:
+    is_last = deployment.phase == len(deployment.phases) - 1
+    whole = progress.succeeded == progress.total - progress.passed
+    if deployment.stopping and not (is_last and whole):
+        return end_early(deployment, deployment.stopping, now=now, result=progress)
+    if succeeded(progress, phase.floor):
+        return go_on(deployment, now=now, result=progress, sample=sample)
+    return end_early(deployment, _why(deployment, progress, sample), now=now, result=progress)
+
+
+def _after_wait(deployment: Deployment, phase: Phase, now: float) -> Change | None:
+    if deployment.stopping:
+        return end_early(deployment, deployment.stopping, now=now)
+    if deployment.continued:
+        return go_on(deployment, now=now)
+    if now < (deployment.until or 0.0):
+        return None
+    if phase.kind is PhaseKind.READY_WAIT:
+        text = reasons.NOBODY_CONTINUED.format(minutes=round(phase.seconds / 60))
+        why = ErrorInformation(code=DeploymentErrorCode.TIMEOUT, message=text)
+        return end_early(deployment, why, now=now, status=DeploymentStatus.STOPPED)
+    return go_on(deployment, now=now)
+
+
+def go_on(
+    deployment: Deployment, *, now: float, result: Progress | None = None, sample: Sequence[TargetRecord] = ()
+) -> Change:
+    """The deployment in its next phase, or Succeeded if it has none. `result` is how the phase under way came out."""
+    results = (*deployment.results, result or Progress())
     following = deployment.phase + 1
-    goes_on = following < len(deployment.phases) and not deployment.stopping and progress.pending == 0
-    return NextPhase(following) if goes_on else Settle()
+    if following == len(deployment.phases):
+        return ended(deployment.model_copy(update={"results": results}), DeploymentStatus.SUCCEEDED, None, now=now)
+    if deployment.stopping:
+        return end_early(deployment, deployment.stopping, now=now)
+    after = deployment.model_copy(update={"results": results, "phase": following})
+    phase = after.phases[following]
+    if phase.kind.on_hosts:
+        lanes = _lanes(after, phase)
+        if lanes == 0:
+            return end_early(deployment, _why(deployment, result or Progress(), sample), now=now)
+        opened = phase.model_copy(update={"lanes": lanes})
+        phases = tuple(opened if each is phase else each for each in after.phases)
+        return _entered(after.model_copy(update={"phases": phases}), phase, now=now)
+    return _entered(after, phase, now=now)
 
 
-def settle(deployment: Deployment, progress: Progress, *, now: float, sample: Sequence[TargetRecord]) -> Change | None:
-    """The verdict on a deployment with nothing left to do; None if it has one already or is not done.
+def _lanes(deployment: Deployment, phase: Phase) -> int:
+    """How many targets of a phase that opens may be in flight: what failed in the phases before has used up its room.
 
-    A stop changes nothing where every target succeeded all the same. `sample` is some of its targets, looked at to tell
-    agents that never answered from applications that failed.
+    Green that is installed takes nobody's traffic away, so one host at a time can always go on.
     """
-    if deployment.status.final or not progress.concluded:
-        return None
-    if deployment.stopping and progress.succeeded < progress.total:
-        return ended(deployment, cut_short(deployment.stopping), deployment.stopping, now=now)
-    if succeeded(progress, deployment.floor):
-        return ended(deployment, DeploymentStatus.SUCCEEDED, None, now=now)
-    return ended(deployment, DeploymentStatus.FAILED, _why(progress, sample), now=now)
+    if phase.kind is PhaseKind.BLOCK:
+        return phase.lanes
+    room = deployment.total - deployment.blue - lost_before(deployment) - deployment.floor
+    return max(1 if phase.kind is PhaseKind.SHIFT else 0, min(phase.lanes, room))
+
+
+def lost_before(deployment: Deployment) -> int:
+    """How many targets were lost in the phases that are over."""
+    return sum(result.lost for result in deployment.results)
+
+
+_STATUS_IN: dict[PhaseKind, DeploymentStatus] = {
+    PhaseKind.BAKING: DeploymentStatus.BAKING,
+    PhaseKind.READY_WAIT: DeploymentStatus.READY,
+}
+"""The status of a deployment in a phase of a kind, where it is not InProgress."""
+
+
+def _entered(deployment: Deployment, phase: Phase, *, now: float) -> Change:
+    status = _STATUS_IN.get(phase.kind, DeploymentStatus.IN_PROGRESS)
+    update: dict[str, object] = {"until": now + phase.seconds if phase.seconds else None, "continued": False}
+    if status is not deployment.status:
+        update["status"] = moved(deployment.status, status)
+    if phase.kind is PhaseKind.TERMINATION_WAIT:
+        update["termination_wait_started"] = True
+    after = deployment.model_copy(update=update)
+    ready = (deployment_happening(after, HappeningType.DEPLOYMENT_READY, at=now),)
+    return Change(after, ready if status is DeploymentStatus.READY else ())
+
+
+def end_early(
+    deployment: Deployment,
+    why: ErrorInformation,
+    *,
+    now: float,
+    status: DeploymentStatus | None = None,
+    result: Progress | None = None,
+) -> Change:
+    """The deployment ended for a reason; or, if green hosts were made for it and have no traffic, on the way there:
+    they are removed first. `result` is how the phase under way came out."""
+    ends_as = status or deployment.ends_as or cut_short(why)
+    begun = {phase.kind for phase in deployment.phases[: deployment.phase + 1]}
+    if PhaseKind.PROVISION in begun and not begun & {PhaseKind.SHIFT, PhaseKind.ABANDON}:
+        phase = Phase(kind=PhaseKind.ABANDON, seconds=deployment.phases[0].seconds)
+        phases = (*deployment.phases[: deployment.phase + 1], phase)
+        results = (*deployment.results, result or Progress())
+        update = {"phases": phases, "phase": len(phases) - 1, "results": results, "stopping": why, "ends_as": ends_as}
+        return _entered(deployment.model_copy(update=update), phase, now=now)
+    return ended(deployment, ends_as, why, now=now)
+
+
+def last_phase_over(deployment: Deployment, *, now: float) -> Change:
+    """The deployment whose last phase, the end of an environment, is over: as it was to end, or Succeeded."""
+    phase = deployment.under_way
+    if phase is not None and phase.kind is PhaseKind.ABANDON and deployment.stopping:
+        return ended(deployment, deployment.ends_as or cut_short(deployment.stopping), deployment.stopping, now=now)
+    return go_on(deployment, now=now)
 
 
 def cut_short(why: ErrorInformation) -> DeploymentStatus:
@@ -201,8 +303,13 @@ def cut_short(why: ErrorInformation) -> DeploymentStatus:
 
 _STOPS = frozenset({DeploymentErrorCode.MANUAL_STOP, DeploymentErrorCode.ALARM_ACTIVE})
 
+SHOWN = 3
+"""Hosts named in the reason of a deployment."""
 
-def _why(progress: Progress, sample: Sequence[TargetRecord]) -> ErrorInformation:
+
+def _why(deployment: Deployment, progress: Progress, sample: Sequence[TargetRecord]) -> ErrorInformation:
+    if deployment.under_way and deployment.under_way.kind is PhaseKind.BLOCK:
+        return ErrorInformation(code=DeploymentErrorCode.HEALTH_CONSTRAINTS, message=reasons.BLUE_KEEPS_TRAFFIC)
     attempted = [record for record in sample if record.attempt is not None]
     if progress.succeeded == 0 and attempted and all(_never_answered(record) for record in attempted):
         text = reasons.AGENT_ISSUE.format(hosts=_some([record.target.target_id for record in attempted]))
@@ -230,3 +337,12 @@ def ended(deployment: Deployment, status: DeploymentStatus, error: ErrorInformat
         DeploymentStatus.STOPPED: HappeningType.DEPLOYMENT_STOP,
     }[status]
     return Change(after, (deployment_happening(after, kind, at=now),))
+
+
+def spoiled(change: Change, why: ErrorInformation) -> Change:
+    """A change to a final status, to Failed if it was a success: something that must follow could not be done."""
+    after = change.deployment
+    if after.status is not DeploymentStatus.SUCCEEDED:
+        return change
+    before = after.model_copy(update={"status": DeploymentStatus.IN_PROGRESS})
+    return ended(before, DeploymentStatus.FAILED, why, now=after.complete_time or 0.0)

@@ -33,20 +33,19 @@ from domain.groups import DeploymentGroup
 from domain.happenings import HappeningType
 from domain.limits import Quotas
 from workflows.admission import check_rollback
+from workflows.plan import LONGEST_WAIT
 
 MOST_TRIGGERS = 10
 MOST_BALANCERS = 10
 MOST_AUTO_SCALING_GROUPS = 10
 LONGEST_ALARM_NAME = 255
-LONGEST_WAIT = 2880
-"""Minutes: 48 hours."""
 TOPIC_ARN = re.compile(r"arn:aws(-cn|-us-gov)?:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_.-]{1,256}", re.ASCII)
 PROCESSES = frozenset({"Terminate", "AZRebalance", "InstanceRefresh", "ScheduledActions"})
 
 
 def check_options(group: DeploymentGroup, quotas: Quotas) -> None:
     """Raises the CallerErrors of CreateDeploymentGroup for options that cannot be."""
-    _check_auto_scaling_groups(group.auto_scaling_groups)
+    check_auto_scaling_groups(group.auto_scaling_groups)
     _check_triggers(group.trigger_configurations)
     check_alarms(group.alarm_configuration, quotas)
     check_rollback(group.auto_rollback_configuration)
@@ -55,7 +54,8 @@ def check_options(group: DeploymentGroup, quotas: Quotas) -> None:
     check_processes(group.ec2_deployment_options)
 
 
-def _check_auto_scaling_groups(names: Sequence[str]) -> None:
+def check_auto_scaling_groups(names: Sequence[str]) -> None:
+    """Raises InvalidAutoScalingGroup."""
     if len(names) > MOST_AUTO_SCALING_GROUPS:
         raise InvalidAutoScalingGroup(f"At most {MOST_AUTO_SCALING_GROUPS} Auto Scaling groups are allowed.")
     if not all(names) or len(set(names)) < len(names):
@@ -118,8 +118,6 @@ def _check_blue_green(group: DeploymentGroup) -> None:
         raise InvalidBlueGreenDeploymentConfiguration("A blue/green group needs blueGreenDeploymentConfiguration.")
     if style.deployment_option is not DeploymentOption.WITH_TRAFFIC_CONTROL:
         raise InvalidBlueGreenDeploymentConfiguration("A blue/green group needs traffic control.")
-    if group.on_premises_instance_tag_filters or group.on_premises_tag_set:
-        raise InvalidBlueGreenDeploymentConfiguration("On-premises instances cannot be deployed to blue/green.")
     provisioning = config.green_fleet_provisioning_option
     copies = provisioning and provisioning.action is GreenFleetProvisioningAction.COPY_AUTO_SCALING_GROUP
     if copies and len(group.auto_scaling_groups) != 1:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from domain.deployments import Deployment, DeploymentStatus
 from domain.groups import DeploymentGroup, LastDeployment
+from workflows.targeting import selecting
 
 
 def begun(group: DeploymentGroup, deployment: Deployment) -> DeploymentGroup:
-    """The group once a deployment was begun, be it that it ended at once."""
-    if group.deployment_group_id != deployment.deployment_group_id:
+    """The group once a deployment was begun, be it that it ended at once; one for some hosts alone leaves no trace."""
+    if group.deployment_group_id != deployment.deployment_group_id or deployment.only:
         return group
     attempted = group.model_copy(update={"last_attempted_deployment": _summary(deployment)})
     return ended(attempted, deployment) if deployment.status.final else attempted
@@ -25,6 +26,8 @@ def ended(group: DeploymentGroup, deployment: Deployment) -> DeploymentGroup:
     update: dict[str, object] = {"last_attempted_deployment": _summary(deployment)}
     if deployment.status is DeploymentStatus.SUCCEEDED:
         update |= {"last_successful_deployment": _summary(deployment), "target_revision": deployment.revision}
+        if deployment.takes_over is not None:
+            group = selecting(group, deployment.takes_over)
     return group.model_copy(update=update)
 
 

@@ -5,7 +5,7 @@ Knows only text; config turns these into kombu objects.
 
 from __future__ import annotations
 
-from domain.lifecycle import Event
+from domain.lifecycle import BY_EVENT, Event, Runner
 
 CONTROL_QUEUE = "slipway.control"
 TRAFFIC_QUEUE = "slipway.traffic"
@@ -18,6 +18,7 @@ BEGIN = "slipway.begin"
 NEXT_HOST = "slipway.next_host"
 PHASE_CONCLUDED = "slipway.phase_concluded"
 SETTLE = "slipway.settle"
+ENVIRONMENT = "slipway.environment"
 ANNOUNCE = "slipway.announce"
 
 STOP_DEPLOYMENT = "stop_deployment"
@@ -40,3 +41,9 @@ def agent_of(queue: str) -> str:
 def event_task(event: Event) -> str:
     """The task that carries out a lifecycle event: it bears the event's own name, as people know it."""
     return event.value
+
+
+def event_queue(event: Event, host: str) -> str:
+    """Where a lifecycle event's message goes: the queue of its host or, for what is done at a load balancer, the one of
+    control."""
+    return host if BY_EVENT[event].runner is Runner.HOST else TRAFFIC_QUEUE

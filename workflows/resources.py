@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
-from domain.api_errors import InvalidRole, InvalidZonalDeploymentConfiguration
+from domain.api_errors import InvalidAutoScalingGroup, InvalidRole, InvalidZonalDeploymentConfiguration
 from domain.configs import DeploymentConfig, MinimumHealthyHostsType, ZonalConfig
 from domain.errors import (
     ApplicationNameRequired,
@@ -29,14 +29,15 @@ from domain.errors import (
     InvalidMinimumHealthyHostValue,
     InvalidOnPremisesTagCombination,
     InvalidTag,
+    InvalidTargetInstances,
     MultipleIamArnsProvided,
     TagLimitExceeded,
     TagSetListLimitExceeded,
 )
-from domain.groups import DeploymentGroup, TagFilter, TagFilterType
+from domain.groups import DeploymentGroup, TagFilter, TagFilterType, TargetInstances
 from domain.limits import Quotas
 from workflows.admission import NAME
-from workflows.group_checks import check_options
+from workflows.group_checks import check_auto_scaling_groups, check_options
 
 MOST_TAGS = 10
 MOST_TAG_GROUPS = 3
@@ -76,6 +77,19 @@ def _check_selection(group: DeploymentGroup) -> None:
         raise InvalidOnPremisesTagCombination
     check_filters(group.ec2_tag_filters, group.ec2_tag_set, InvalidEC2Tag)
     check_filters(group.on_premises_instance_tag_filters, group.on_premises_tag_set, InvalidTag)
+
+
+def check_target_instances(wanted: TargetInstances | None) -> None:
+    """Raises InvalidTargetInstances for what cannot name the green hosts of a deployment."""
+    if wanted is None:
+        return
+    if wanted.tag_filters and wanted.ec2_tag_set:
+        raise InvalidTargetInstances("Give tagFilters or ec2TagSet for the target instances, not both.")
+    try:
+        check_filters(wanted.tag_filters, wanted.ec2_tag_set, InvalidEC2Tag)
+        check_auto_scaling_groups(wanted.auto_scaling_groups)
+    except (InvalidEC2Tag, TagSetListLimitExceeded, InvalidAutoScalingGroup) as error:
+        raise InvalidTargetInstances(f"Target instances: {error.message}") from None
 
 
 def check_filters(

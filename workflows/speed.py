@@ -5,11 +5,11 @@ Source: AWS CodeDeploy user guide, "Instance health" and "Deployment configurati
 
 from __future__ import annotations
 
-from domain.configs import HALF_AT_A_TIME, MinimumHealthyHosts, MinimumHealthyHostsType
+from domain.configs import HALF_AT_A_TIME, MinimumHealthyHosts, MinimumHealthyHostsPerZone, MinimumHealthyHostsType
 from domain.deployments import Progress
 
 
-def floor_of(minimum: MinimumHealthyHosts, total: int, *, config_name: str = "") -> int:
+def floor_of(minimum: MinimumHealthyHosts | MinimumHealthyHostsPerZone, total: int, *, config_name: str = "") -> int:
     """M: how many of `total` targets must stay healthy; frozen when a deployment starts.
 
     A percentage is rounded up. MOST_CONCURRENCY v keeps all but v. The predefined HalfAtATime deploys to at least one
@@ -31,5 +31,5 @@ def lanes_of(total: int, floor: int) -> int:
 
 
 def succeeded(progress: Progress, floor: int) -> bool:
-    """The verdict once nothing is pending and nothing in flight: at least M succeeded, and at least one."""
+    """The verdict once nothing is pending and nothing in flight: at least `floor` succeeded, and at least one."""
     return progress.pending == 0 and progress.succeeded >= max(1, floor)

@@ -8,8 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from domain.deployments import Deployment
-from domain.fleet import AGENT_TAG, HostRecord, Instance, InstanceHealth, RevisionHealth, Target, TargetKind
-from domain.groups import DeploymentGroup, TagFilter, TagFilterType
+from domain.fleet import (
+    ADDRESS_TAG,
+    AGENT_TAG,
+    ZONE_TAG,
+    HostRecord,
+    Instance,
+    InstanceHealth,
+    RevisionHealth,
+    Target,
+    TargetKind,
+)
+from domain.groups import DeploymentGroup, Selection, TagFilter, TagFilterType, TargetInstances
+from domain.scaling import Transition
 from workflows.names import host_queue
 
 
@@ -20,14 +31,37 @@ def choose(instances: Iterable[Instance], group: DeploymentGroup) -> list[Instan
     return [chosen[name] for name in sorted(chosen)]
 
 
+def only(instances: Iterable[Instance], group: DeploymentGroup, deployment: Deployment) -> list[Instance]:
+    """The instances of the group that the deployment is for.
+
+    Where it names some, those and no others, also while Auto Scaling launches or terminates them; else all but those
+    that are being launched under a hook of the group, which get a deployment of their own.
+    """
+    if not deployment.only:
+        return [instance for instance in choose(instances, group) if not _held(instance, group)]
+    named = [instance for instance in instances if instance.instance_id in deployment.only]
+    leaving = {instance.instance_id: instance for instance in named if _leaving(instance, group)}
+    chosen = leaving | {instance.instance_id: instance for instance in choose(named, group)}
+    return [chosen[name] for name in sorted(chosen)]
+
+
+def _held(instance: Instance, group: DeploymentGroup) -> bool:
+    hooked = {hook.auto_scaling_group for hook in group.hooks if hook.transition is Transition.LAUNCHING}
+    return not hooked.isdisjoint(instance.launching)
+
+
+def _leaving(instance: Instance, group: DeploymentGroup) -> bool:
+    return not set(instance.leaving).isdisjoint(group.auto_scaling_groups)
+
+
 def _selected(instance: Instance, group: DeploymentGroup) -> bool:
     if instance.deregister_time is not None:
         return False
+    if not set(instance.auto_scaling_groups).isdisjoint(group.auto_scaling_groups):
+        return True
     if instance.kind is TargetKind.EC2:
-        member = not set(instance.auto_scaling_groups).isdisjoint(group.auto_scaling_groups)
-        return member or matches(instance.tags, filter_groups(group.ec2_tag_filters, group.ec2_tag_set))
-    filters = filter_groups(group.on_premises_instance_tag_filters, group.on_premises_tag_set)
-    return matches(instance.tags, filters)
+        return matches(instance.tags, filter_groups(group.ec2_tag_filters, group.ec2_tag_set))
+    return matches(instance.tags, filter_groups(group.on_premises_instance_tag_filters, group.on_premises_tag_set))
 
 
 def wants_ec2(group: DeploymentGroup) -> bool:
@@ -113,7 +147,7 @@ def in_pick_order(
         ),
         key=lambda each: (_rank(each[1], group), each[0].instance_id),
     )
-    return [_target(instance) for instance, _ in ranked]
+    return targets_of(instance for instance, _ in ranked)
 
 
 def _rank(record: HostRecord, group: DeploymentGroup) -> int:
@@ -130,5 +164,43 @@ def queue_of(instance: Instance) -> str:
     return instance.queue or host_queue(linked or instance.instance_id)
 
 
+def targets_of(instances: Iterable[Instance]) -> list[Target]:
+    """Instances as targets, in their order."""
+    return [_target(instance) for instance in instances]
+
+
 def _target(instance: Instance) -> Target:
-    return Target(target_id=instance.instance_id, arn=instance.arn, queue=queue_of(instance), zone=instance.zone)
+    return Target(
+        target_id=instance.instance_id,
+        arn=instance.arn,
+        queue=queue_of(instance),
+        zone=instance.zone or instance.tags.get(ZONE_TAG) or None,
+        address=instance.tags.get(ADDRESS_TAG) or instance.address,
+    )
+
+
+def green_selection(wanted: TargetInstances) -> Selection:
+    """The hosts of a green environment as a group selects them: tags mean EC2 and registered hosts alike."""
+    return Selection(
+        ec2_tag_filters=wanted.tag_filters,
+        ec2_tag_set=wanted.ec2_tag_set,
+        on_premises_instance_tag_filters=wanted.tag_filters,
+        on_premises_tag_set=wanted.ec2_tag_set,
+        auto_scaling_groups=wanted.auto_scaling_groups,
+    )
+
+
+def selecting(group: DeploymentGroup, selection: Selection) -> DeploymentGroup:
+    """The group with another selection of hosts."""
+    return group.model_copy(update={name: getattr(selection, name) for name in Selection.model_fields})
+
+
+def taken_over(selection: Selection, green: Iterable[Instance]) -> Selection:
+    """A selection without the kinds of hosts that it found none of."""
+    kinds = {instance.kind for instance in green}
+    update: dict[str, object] = {}
+    if TargetKind.EC2 not in kinds:
+        update |= {"ec2_tag_filters": (), "ec2_tag_set": ()}
+    if TargetKind.ON_PREMISES not in kinds:
+        update |= {"on_premises_instance_tag_filters": (), "on_premises_tag_set": ()}
+    return selection.model_copy(update=update)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain import reasons
-from domain.deployments import Deployment, EventRecord, Lane, TargetRecord
+from domain.deployments import Deployment, EventRecord, Lane, PhaseKind, TargetRecord
 from domain.fleet import AGENT_TAG, AgentSeen
 from domain.lifecycle import BY_EVENT, Event, Runner
 from domain.limits import Limits
@@ -199,18 +199,22 @@ def _judge_running(
     deadline = max(
         begun + deployment.event_seconds + limits.nudge_seconds, look.listening_since + limits.silence_seconds
     )
+    if BY_EVENT[event].runner is Runner.TRAFFIC and now < deadline:
+        # Whoever looks at the balancer puts this off; nobody did.
+        return Nudge(min(deadline, now + 2 * limits.nudge_seconds))
     if now >= deadline:
         text = reasons.EVENT_TIMEOUT.format(seconds=deployment.event_seconds, seen=look.last_seen)
         return Reap((*before, _lost(event, begun, now, ErrorCode.SCRIPT_TIMED_OUT, text)))
-    # An event at the load balancer is carried out by control: the host's silence says nothing of it.
-    if BY_EVENT[event].runner is Runner.HOST and look.unheard >= limits.silence_seconds:
+    if look.unheard >= limits.silence_seconds:
         return Reap((*before, _lost(event, begun, now, ErrorCode.UNKNOWN_ERROR, look.silent)))
     return Wait(min(deadline, now + limits.look_seconds))
 
 
 def _not_picked_up(event: Event, queue: str, look: _Look) -> str:
     seconds = look.limits.pickup_seconds
-    if look.seen or BY_EVENT[event].runner is not Runner.HOST:
+    if BY_EVENT[event].runner is not Runner.HOST:
+        return reasons.NO_CONTROL.format(seconds=seconds)
+    if look.seen:
         return reasons.NOT_PICKED_UP.format(seconds=seconds, seen=look.last_seen)
     agent = agent_of(queue)
     text = reasons.NOBODY_THERE.format(seconds=seconds, command=f"slipway agent --id {agent}", queue=queue)
@@ -254,6 +258,14 @@ def _lost(event: Event, started: Instant | None, now: Instant, code: ErrorCode, 
     )
 
 
+def deployment_limit(deployment: Deployment, limits: Limits) -> int:
+    """Seconds that the deployment as a whole may take."""
+    return limits.blue_green_seconds if deployment.blue_green else limits.deployment_seconds
+
+
 def deployment_expired(deployment: Deployment, now: Instant, limits: Limits) -> bool:
-    """The deployment as a whole has run too long."""
-    return deployment.start_time is not None and now - deployment.start_time >= limits.deployment_seconds
+    """The deployment as a whole has run too long. One whose blue hosts are being retired is left to its end."""
+    start = deployment.start_time
+    if deployment.under_way and deployment.under_way.kind is PhaseKind.RETIRE:
+        return False
+    return start is not None and now - start >= deployment_limit(deployment, limits)

@@ -2,33 +2,51 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from adapters.aws import Aws
 from domain.errors import AutoScalingGroupMissing
 
-_LEAVING = "Terminat"
-"""How the lifecycle states begin of members that nothing will bring back."""
+_COMING, _LEAVING = "Pending", "Terminat"
+"""How the lifecycle states begin of members that are not in service yet, and of those that nothing will bring back."""
 
 
-def members_of(aws: Aws, names: Collection[str]) -> Mapping[str, tuple[str, ...]]:
-    """The members of the groups by instance id, each with the groups it is in; raises AutoScalingGroupMissing."""
+@dataclass(slots=True)
+class Membership:
+    """The groups an instance is in, those of them that launch it still, and those that are about to terminate it."""
+
+    groups: list[str] = field(default_factory=list)
+    launching: list[str] = field(default_factory=list)
+    leaving: list[str] = field(default_factory=list)
+
+
+def memberships_of(aws: Aws, names: Collection[str]) -> Mapping[str, Membership]:
+    """The members of the groups by instance id; raises AutoScalingGroupMissing."""
     if not names:
         return {}
-    found: dict[str, list[str]] = defaultdict(list)
+    found: dict[str, Membership] = {}
     there: set[str] = set()
     for page in aws.pages("autoscaling", "describe_auto_scaling_groups", AutoScalingGroupNames=sorted(names)):
         for group in page["AutoScalingGroups"]:
-            there.add(group["AutoScalingGroupName"])
+            name = group["AutoScalingGroupName"]
+            there.add(name)
             for member in group["Instances"]:
-                if not member["LifecycleState"].startswith(_LEAVING):
-                    found[member["InstanceId"]].append(group["AutoScalingGroupName"])
+                _note(found.setdefault(member["InstanceId"], Membership()), name, member["LifecycleState"])
     if missing := [name for name in names if name not in there]:
         raise AutoScalingGroupMissing(
             f"There is no Auto Scaling group {', '.join(missing)}; take it out of the deployment group."
         )
-    return {instance_id: tuple(sorted(groups)) for instance_id, groups in found.items()}
+    return found
+
+
+def _note(membership: Membership, name: str, state: str) -> None:
+    if state.startswith(_LEAVING):
+        membership.leaving.append(name)
+        return
+    membership.groups.append(name)
+    if state.startswith(_COMING):
+        membership.launching.append(name)
 
 
 def missing_of(aws: Aws, names: Sequence[str]) -> Sequence[str]:

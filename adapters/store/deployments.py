@@ -35,11 +35,12 @@ class Deployments(Part):
         happenings: Sequence[Happening] = (),
         most: int = UNLIMITED,
     ) -> Admitted:
-        """Keep a new deployment and claim its group."""
+        """Keep a new deployment and claim its group, or what else it claims."""
         given = {
             "id": deployment.deployment_id,
             "application": deployment.application_id,
             "group": deployment.deployment_group_id,
+            "claims": deployment.claimed,
             "created": instant(deployment.create_time),
             "token": token or "",
             "token_seconds": TOKEN_SECONDS,
@@ -117,9 +118,9 @@ class Deployments(Part):
         """How many deployments have not ended."""
         return int(self._connection.ask(lambda redis: redis.zcard(self._keys("active"))))
 
-    def running(self, group_id: str) -> str | None:
-        """The deployment that holds the group."""
-        found: str | None = self._connection.ask(lambda redis: redis.get(self._keys("running", group_id)))
+    def running(self, claimed: str) -> str | None:
+        """The deployment that holds a group, or what else is claimed."""
+        found: str | None = self._connection.ask(lambda redis: redis.get(self._keys("running", claimed)))
         return found
 
     def change(self, deployment_id: str, edit: Callable[[Deployment], Change | None]) -> Changed | None:
@@ -187,8 +188,12 @@ def id_taken(deployment_id: str) -> Conflict:
 
 
 def check_change(before: Deployment, after: Deployment) -> None:
-    """Raises for an edit that the indexes could not follow: another id or group, or a return from the end."""
-    if (before.deployment_id, before.deployment_group_id) != (after.deployment_id, after.deployment_group_id):
-        raise ValueError(f"the id and the group of deployment {before.deployment_id} are not for editing")
+    """Raises for an edit that the indexes could not follow: another id, group or claim, or a return from the end."""
+    if _indexed(before) != _indexed(after):
+        raise ValueError(f"the id, the group and the claim of deployment {before.deployment_id} are not for editing")
     if before.status.final and after.status is not before.status:
         moved(before.status, after.status)
+
+
+def _indexed(deployment: Deployment) -> tuple[str, str, str]:
+    return deployment.deployment_id, deployment.deployment_group_id, deployment.claimed

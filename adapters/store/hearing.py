@@ -49,5 +49,12 @@ def hear(record: TargetRecord, report: EventStarted | EventFinished) -> TargetRe
     return record.model_copy(update=update) if update else None
 
 
+def told_again(record: TargetRecord, report: EventStarted | EventFinished) -> bool:
+    """The report says of an event that runs that it runs: nothing changes, but somebody looks at it."""
+    held = record.events.get(outcome_of(report).event)
+    running = held is not None and held.status is EventStatus.IN_PROGRESS
+    return isinstance(report, EventStarted) and running and record.status is TargetStatus.IN_PROGRESS
+
+
 def _told(held: EventRecord | None, outcome: Outcome) -> EventRecord:
     return merged(held, outcome) if held else event_of(outcome)

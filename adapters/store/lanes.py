@@ -155,7 +155,7 @@ class Lanes(Part):
             "lane_before": marks.lane,
             "lane_after": _encode_lane(written.lane),
             "records": list(_record_edits(marks, written, phase)),
-            "check_at": instant(step.take.check_at if step.take else None),
+            "check_at": instant(step.check_at),
             "happenings": [happening.model_dump_json() for happening in step.happenings],
             **_host_edit(view, marks, step),
         }

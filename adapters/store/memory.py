@@ -17,12 +17,14 @@ from adapters.store.outbox import checked_place
 from domain.access import AccessKey
 from domain.applications import Application
 from domain.configs import DeploymentConfig
+from domain.environments import EnvironmentRecord
 from domain.fleet import ArnHolder, Instance
 from domain.groups import DeploymentGroup
 from domain.happenings import Happening
 from domain.moves import Shown
 from domain.ports import Directory, Shelf
 from domain.revisions import Revision
+from domain.scaling import OpenAction
 
 
 class MemoryStore(MemoryDeployments, MemoryLanes, MemoryReports):
@@ -39,6 +41,8 @@ class MemoryStore(MemoryDeployments, MemoryLanes, MemoryReports):
         self._revisions = MemoryShelf[Revision](self._lock)
         self._access_keys = MemoryShelf[AccessKey](self._lock)
         self._iam_arns = MemoryShelf[ArnHolder](self._lock)
+        self._environments = MemoryShelf[EnvironmentRecord](self._lock)
+        self._lifecycle_actions = MemoryShelf[OpenAction](self._lock)
 
     def peer(self) -> MemoryStore:
         """The same store as another process would hold it: it shares everything but leases."""
@@ -80,6 +84,16 @@ class MemoryStore(MemoryDeployments, MemoryLanes, MemoryReports):
     def iam_arns(self) -> Shelf[ArnHolder]:
         """By ARN."""
         return self._iam_arns
+
+    @property
+    def environments(self) -> Shelf[EnvironmentRecord]:
+        """By deployment id."""
+        return self._environments
+
+    @property
+    def lifecycle_actions(self) -> Shelf[OpenAction]:
+        """By token."""
+        return self._lifecycle_actions
 
     def shown(self, deployment_ids: Sequence[str]) -> list[Shown | None]:
         """Deployments in the order of the ids, with their counters and under today's names."""

@@ -35,7 +35,7 @@ class MemoryDeployments(MemoryPart):
         happenings: Sequence[Happening] = (),
         most: int = UNLIMITED,
     ) -> Admitted:
-        """Keep a new deployment and claim its group."""
+        """Keep a new deployment and claim its group, or what else it claims."""
         with self._lock:
             if earlier := self._remembered(token):
                 return Admitted(deployment_id=earlier, repeated=True, queued=self._waits(earlier))
@@ -43,7 +43,7 @@ class MemoryDeployments(MemoryPart):
                 raise id_taken(deployment.deployment_id)
             if self.active_count() >= most:
                 raise too_many_running(most)
-            running = self._running.get(deployment.deployment_group_id)
+            running = self._running.get(deployment.claimed)
             if running is not None and not queue:
                 raise group_busy(deployment, running)
             self._keep(deployment, running)
@@ -57,16 +57,16 @@ class MemoryDeployments(MemoryPart):
         return deployment_id if deployment_id and time.monotonic() < until else None
 
     def _waits(self, deployment_id: str) -> bool:
-        group_id = self._runs[deployment_id].deployment.deployment_group_id
-        return deployment_id in self._waiting.get(group_id, ())
+        claimed = self._runs[deployment_id].deployment.claimed
+        return deployment_id in self._waiting.get(claimed, ())
 
     def _keep(self, deployment: Deployment, running: str | None) -> None:
-        group_id, deployment_id = deployment.deployment_group_id, deployment.deployment_id
+        claimed, deployment_id = deployment.claimed, deployment.deployment_id
         self._runs[deployment_id] = Run(kept(deployment if running is None else as_queued(deployment)))
         if running is None:
-            self._running[group_id] = deployment_id
+            self._running[claimed] = deployment_id
         else:
-            self._waiting.setdefault(group_id, deque()).append(deployment_id)
+            self._waiting.setdefault(claimed, deque()).append(deployment_id)
 
     def deployment(self, deployment_id: str) -> Deployment | None:
         """The deployment, or None."""
@@ -124,10 +124,10 @@ class MemoryDeployments(MemoryPart):
         with self._lock:
             return sum(not run.final for run in self._runs.values())
 
-    def running(self, group_id: str) -> str | None:
-        """The deployment that holds the group."""
+    def running(self, claimed: str) -> str | None:
+        """The deployment that holds a group, or what else is claimed."""
         with self._lock:
-            return self._running.get(group_id)
+            return self._running.get(claimed)
 
     def change(self, deployment_id: str, edit: Callable[[Deployment], Change | None]) -> Changed | None:
         """Edit a deployment."""
@@ -145,13 +145,13 @@ class MemoryDeployments(MemoryPart):
 
     def _end(self, run: Run) -> str | None:
         run.due.clear()
-        deployment_id, group_id = run.deployment.deployment_id, run.deployment.deployment_group_id
-        waiting = self._waiting.get(group_id, deque())
-        if self._running.get(group_id) != deployment_id:
+        deployment_id, claimed = run.deployment.deployment_id, run.deployment.claimed
+        waiting = self._waiting.get(claimed, deque())
+        if self._running.get(claimed) != deployment_id:
             waiting.remove(deployment_id)
             return None
         if waiting:
-            self._running[group_id] = waiting.popleft()
-            return self._running[group_id]
-        del self._running[group_id]
+            self._running[claimed] = waiting.popleft()
+            return self._running[claimed]
+        del self._running[claimed]
         return None

@@ -95,12 +95,12 @@ class MemoryLanes(MemoryPart):
                 run.records[record.target.target_id] = record
         if step.conclude:
             self._hosts[run.deployment.deployment_group_id, step.conclude.target_id] = step.conclude.remember
-        if step.take is None:
+        if step.check_at is None:
             run.due.pop(place, None)
-        else:
+        elif not run.final:
+            run.due[place] = step.check_at
+        if step.take:
             run.phase_of[step.take.target_id] = phase
-            if not run.final:
-                run.due[place] = step.take.check_at
         self._tell(step.happenings)
 
     def target(self, deployment_id: str, target_id: str) -> TargetRecord | None:

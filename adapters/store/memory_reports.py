@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adapters.store.hearing import hear
+from adapters.store.hearing import hear, told_again
 from adapters.store.logs import Log, chunks, numbered
 from adapters.store.memory_state import MemoryPart, Run
 from adapters.store.reports import REMEMBERED, seen_of
@@ -51,7 +51,7 @@ class MemoryReports(MemoryPart):
             changed = self._append(run, report)
         else:
             after = hear(record, report)
-            changed = after is not None
+            changed = after is not None or told_again(record, report)
             run.records[report.target_id] = after or record
         if changed and heard.check_at is not None and record.status is TargetStatus.IN_PROGRESS:
             self._look_again(run, record, heard.check_at)

@@ -36,7 +36,7 @@ def take_step(view: LaneView, phase: int, step: Step) -> Written:
     _check(view, step)
     return Written(
         progress=_count(view.progress, step),
-        lane=_move(view.lane, step.take),
+        lane=_move(view.lane, step),
         concluded=_conclude(view.current, step.conclude) if step.conclude and view.current else None,
         taken=_take(view, phase, step.take) if step.take else None,
     )
@@ -49,8 +49,9 @@ def _check(view: LaneView, step: Step) -> None:
     if told != view.lane.target_id or (told and view.current is None):
         raise IllegalMove(f"lane {view.lane.number} works on {view.lane.target_id}, it cannot conclude {told}")
     ahead = view.upcoming.target.target_id if view.upcoming else None
-    if step.take and step.take.target_id != ahead:
-        raise IllegalMove(f"lane {view.lane.number} cannot take {step.take.target_id}, next in order is {ahead}")
+    for chosen in (step.take, step.passes):
+        if chosen and chosen.target_id != ahead:
+            raise IllegalMove(f"lane {view.lane.number} cannot take {chosen.target_id}, next in order is {ahead}")
 
 
 def _count(progress: Progress, step: Step) -> Progress:
@@ -60,16 +61,21 @@ def _count(progress: Progress, step: Step) -> Progress:
         if counter is None:
             raise IllegalMove(f"a target cannot be concluded as {step.conclude.status}")
         update[counter] = getattr(progress, counter) + 1
-    if step.take:
+    if step.take or step.passes:
         update["taken"] = progress.taken + 1
     else:
         update["retired"] = progress.retired + 1
+    if step.passes:
+        update["passed"] = progress.passed + 1
     return progress.model_copy(update=update)
 
 
-def _move(lane: Lane, take: Take | None) -> Lane:
-    if take is None:
+def _move(lane: Lane, step: Step) -> Lane:
+    if step.passes:
+        return Lane(number=lane.number, step=lane.step + 1)
+    if step.take is None:
         return Lane(number=lane.number, step=lane.step, retired=True)
+    take = step.take
     return Lane(
         number=lane.number, step=lane.step + 1, target_id=take.target_id, attempt=take.attempt, taken_at=take.at
     )

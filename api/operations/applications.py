@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.forms import Answer, Given, application_info, tags_from
-from api.operations import finding
+from api.operations import finding, hooks
 from api.paging import PAGE, page_of_names, seal, unseal
 from api.site import Site
 from domain.api_errors import ApplicationLimitExceeded, BatchLimitExceeded, InvalidComputePlatform
@@ -98,7 +98,8 @@ def delete_application(site: Site, given: Given) -> None:
     if found is None:
         return
     for group in list(finding.groups(site, found)):
-        site.store.groups.remove(group.deployment_group_id)
+        gone = site.store.groups.remove(group.deployment_group_id)
+        hooks.removed(site, gone.hooks if gone else ())
     prefix = group_name(found.application_id, "")
     while names := site.store.revisions.names(prefix=prefix, limit=finding.MANY):
         for name in names:

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from pydantic import ValidationError
 
-from api.forms import Answer, Given, deployment_info, location_from, stop_answer
+from api.forms import Answer, Given, deployment_info, location_from, stop_answer, target_instances_from
 from api.operations import finding
 from api.paging import PAGE, seal, unseal
 from api.site import Site
@@ -21,14 +21,14 @@ from domain.api_errors import (
     InvalidTimeRange,
     UnsupportedActionForDeploymentType,
 )
-from domain.deployments import CreateDeployment, Deployment, DeploymentStatus
+from domain.deployments import CreateDeployment, Deployment, DeploymentStatus, WaitType
 from domain.errors import (
     ApplicationNameRequired,
-    DeploymentAlreadyCompleted,
     DeploymentGroupNameRequired,
     InvalidInput,
 )
 from workflows.group_checks import check_alarms, check_processes
+from workflows.resources import check_target_instances
 
 MOST_AT_ONCE = 100
 LOOKED_AT = 1000
@@ -52,8 +52,10 @@ def create_deployment(site: Site, given: Given) -> Answer:
         raise DeploymentGroupNameRequired
     members = {name: value for name, value in given.items() if value is not None}
     revision = location_from(given.get("revision"))
+    green = target_instances_from(given.get("targetInstances"))
+    check_target_instances(green)
     try:
-        request = CreateDeployment.model_validate({**members, "revision": revision})
+        request = CreateDeployment.model_validate({**members, "revision": revision, "targetInstances": green})
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         raise InvalidInput(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None
@@ -211,33 +213,30 @@ def stop_deployment(site: Site, given: Given) -> Answer:
 
 
 def continue_deployment(site: Site, given: Given) -> None:
-    """Go on with a blue/green deployment that waits. Deployments in place never do."""
-    _refuse_in_place(_under_way(site, given))
+    """End a wait of a blue/green deployment: that for traffic to be shifted, or that before blue is terminated."""
+    deployment_id = check_id(given.get("deploymentId"))
+    finding.deployment(site, deployment_id)
+    site.continue_deployment(deployment_id, WaitType(given.get("deploymentWaitType") or WaitType.READY_WAIT))
 
 
 def skip_wait_time_for_instance_termination(site: Site, given: Given) -> None:
     """The deprecated twin of ContinueDeployment with TERMINATION_WAIT."""
-    found = _under_way(site, given)
-    if not found.phases:
+    found = finding.deployment(site, check_id(given.get("deploymentId")))
+    if not found.phases and not found.status.final:
         raise DeploymentNotStarted
-    _refuse_in_place(found)
+    site.continue_deployment(found.deployment_id, WaitType.TERMINATION_WAIT)
 
 
 def put_lifecycle_event_hook_execution_status(site: Site, given: Given) -> None:
     """For Lambda and ECS only."""
-    _refuse_in_place(finding.deployment(site, check_id(given.get("deploymentId"))))
+    _refuse_servers(finding.deployment(site, check_id(given.get("deploymentId"))))
 
 
 def delete_resources_by_external_id(site: Site, given: Given) -> None:
     """For CloudFormation, which links nothing here."""
 
 
-def _under_way(site: Site, given: Given) -> Deployment:
-    found = finding.deployment(site, check_id(given.get("deploymentId")))
-    if found.status.final:
-        raise DeploymentAlreadyCompleted(f"The deployment {found.deployment_id} has ended already: {found.status}.")
-    return found
-
-
-def _refuse_in_place(found: Deployment) -> NoReturn:
-    raise UnsupportedActionForDeploymentType(f"The deployment {found.deployment_id} is in place; nothing in it waits.")
+def _refuse_servers(found: Deployment) -> NoReturn:
+    raise UnsupportedActionForDeploymentType(
+        f"The deployment {found.deployment_id} is to servers, whose hooks are scripts."
+    )

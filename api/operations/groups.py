@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
 from api.forms import Answer, Given, filters_from, group_info, tag_set_from, tags_from
-from api.operations import finding
+from api.operations import finding, hooks
 from api.paging import PAGE, page_of_names, seal, unseal
 from api.site import Site
 from domain.api_errors import (
@@ -32,7 +32,9 @@ from domain.errors import (
     NameTaken,
 )
 from domain.groups import DeploymentGroup, group_name
+from domain.scaling import ScalingHook
 from workflows.resources import check_group
+from workflows.scaling_hooks import without
 
 MOST_AT_ONCE = 100
 _AS_GIVEN = (
@@ -50,6 +52,8 @@ _AS_GIVEN = (
     "terminationHookEnabled",
 )
 """Members that are kept in the form in which they are given."""
+_HOOKED = frozenset({"autoScalingGroups", "terminationHookEnabled"})
+"""Members that have the group's hooks put again, so that saving a group mends what was removed elsewhere."""
 
 
 def create_deployment_group(site: Site, given: Given) -> Answer:
@@ -85,8 +89,10 @@ def add_group(site: Site, given: Given, ours: dict[str, Any]) -> DeploymentGroup
     if site.store.groups.count(prefix=group_name(of.application_id, "")) >= site.quotas.groups_per_application:
         most = site.quotas.groups_per_application
         raise DeploymentGroupLimitExceeded(f"An application may have at most {most} deployment groups.")
-    if not site.store.groups.add(made):
-        raise _already_exists(of, name)
+    made = made.model_copy(update={"hooks": hooks.planned(site, made, ())})
+    with hooks.installed(site, made.hooks):
+        if not site.store.groups.add(made):
+            raise _already_exists(of, name)
     return made
 
 
@@ -102,18 +108,29 @@ def update_deployment_group(site: Site, given: Given) -> Answer:
     def edit(present: DeploymentGroup) -> DeploymentGroup:
         edited = _made({**present.model_dump(), **changes})
         check_group(edited, site.quotas)
-        return edited
+        # Another call may have given it hooks meanwhile, and they keep their names.
+        return edited.model_copy(update={"hooks": hooks.planned(site, edited, (*present.hooks, *wanted))})
 
-    edit(found)
+    wanted: tuple[ScalingHook, ...] = ()
+    wanted = edit(found).hooks
     # What the group has already was checked when it was given; if it is gone since, other members may still change.
     _check_named(site, changes.get("deploymentConfigName"), changes.get("autoScalingGroups", ()))
+    again = not _HOOKED.isdisjoint(changes)
+    with hooks.installed(site, wanted if again else without(wanted, found.hooks), before=found.hooks):
+        changed = _changed(site, of, found, edit)
+    return {"hooksNotCleanedUp": hooks.removed(site, (*found.hooks, *wanted), kept=changed.hooks)}
+
+
+def _changed(
+    site: Site, of: Application, found: DeploymentGroup, edit: Callable[[DeploymentGroup], DeploymentGroup]
+) -> DeploymentGroup:
     try:
         changed = site.store.groups.change(found.deployment_group_id, edit)
     except NameTaken:
-        raise _already_exists(of, changes["deploymentGroupName"]) from None
+        raise _already_exists(of, edit(found).deployment_group_name) from None
     if changed is None:
-        raise DeploymentGroupDoesNotExist(f"No Deployment Group found for name: {name}")
-    return {"hooksNotCleanedUp": []}
+        raise DeploymentGroupDoesNotExist(f"No Deployment Group found for name: {found.deployment_group_name}")
+    return changed
 
 
 def _changes(given: Given) -> dict[str, Any]:
@@ -204,6 +221,5 @@ def delete_deployment_group(site: Site, given: Given) -> Answer:
     of = site.store.applications.named(given["applicationName"])
     name = group_name(of.application_id, given["deploymentGroupName"]) if of else ""
     found = site.store.groups.named(name) if of else None
-    if found is not None:
-        site.store.groups.remove(found.deployment_group_id)
-    return {"hooksNotCleanedUp": []}
+    gone = site.store.groups.remove(found.deployment_group_id) if found else None
+    return {"hooksNotCleanedUp": hooks.removed(site, gone.hooks) if gone else []}

@@ -63,19 +63,25 @@ def _page(
         raise InvalidInstanceType
     start = unseal(site.token_key, operation, given) or 0
     deployment = _started(site, deployment_id)
-    if labels:
+    if labels and not deployment.blue_green:
         raise InvalidDeploymentInstanceType
     ids: list[str] = []
     at = start
     for record in _records(site, deployment, first=start):
         at = record.index + 1
-        if not statuses or reporting.target_view(record, deployment).status.value in statuses:
+        if _fits(record, deployment, statuses, labels):
             ids.append(record.target.target_id)
         if len(ids) == PAGE:
             break
     # Nothing was read where nothing is kept any more: then there is no next page either.
     more = start < at < deployment.total
     return ids, seal(site.token_key, operation, given, at) if more else None
+
+
+def _fits(record: TargetRecord, deployment: Deployment, statuses: Sequence[str], labels: Sequence[str]) -> bool:
+    if labels and deployment.label(record.index) not in labels:
+        return False
+    return not statuses or reporting.target_view(record, deployment).status.value in statuses
 
 
 def _records(site: Site, deployment: Deployment, *, first: int) -> Iterator[TargetRecord]:

@@ -41,11 +41,11 @@ def api_site() -> Iterator[tuple[Site, str]]:
     with Site(SLIPWAY_API__KEY="the installation's key", SLIPWAY_API__PORT=str(port)) as site:
         site.start("api")
         url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: _is_ready(url), "the API")
+        wait_until(lambda: is_ready(url), "the API")
         yield site, url
 
 
-def _is_ready(url: str) -> bool:
+def is_ready(url: str) -> bool:
     try:
         return httpx.get(f"{url}/readyz").status_code == 200
     except httpx.TransportError:

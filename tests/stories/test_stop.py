@@ -15,7 +15,7 @@ from domain.groups import Busy
 from domain.happenings import TERMINAL, HappeningType
 from domain.lifecycle import Event
 from domain.reports import EventStatus
-from tasks.rollout import stop
+from tasks.steering import stop
 from tests.site import Site, wait_until, write_revision
 
 HOSTS = ("web-1", "web-2", "web-3")

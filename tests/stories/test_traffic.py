@@ -19,6 +19,7 @@ from domain.lifecycle import TABLE, Event
 from domain.reports import EventStatus
 from tests.balanced import BalancedSite, balanced_site
 from tests.services import wait_until
+from workflows.reporting import target_view
 
 WEB = ("web-1", "web-2", "web-3", "web-4")
 BLUE, GREEN = ("blue-1", "blue-2"), ("green-1", "green-2")
@@ -87,7 +88,7 @@ def nothing_was_lost(counts: Counts) -> None:
 
 def records(here: BalancedSite, deployment: Deployment) -> dict[str, TargetRecord]:
     found = here.site.world.store.targets(deployment.deployment_id, first=0, count=100)
-    return {record.target.target_id: record for record in found}
+    return {record.target.target_id: target_view(record, deployment) for record in found}
 
 
 @pytest.mark.parametrize("config", [ONE_AT_A_TIME, HALF_AT_A_TIME])

@@ -1,7 +1,8 @@
--- Keeps a new deployment and claims its group. {'new' | 'repeated' | 'full' | 'busy' | 'taken', id, 1 if it waits}
+-- Keeps a new deployment and claims its group, or what else it claims. {'new' | 'repeated' | 'full' | 'busy' | 'taken', id, 1 if it waits}
 local function waits(id)
-  local group = redis.call('HGET', key('deployment', id), 'group')
-  return group and redis.call('LPOS', key('waiting', group), id) and 1 or 0
+  local held = redis.call('HMGET', key('deployment', id), 'claims', 'group')
+  local claimed = held[1] or held[2]
+  return claimed and redis.call('LPOS', key('waiting', claimed), id) and 1 or 0
 end
 
 local deployment = key('deployment', input.id)
@@ -14,15 +15,16 @@ if earlier then return {'repeated', earlier, waits(earlier)} end
 if admission then return {'taken', input.id, 0} end
 
 if redis.call('ZCARD', key('active')) >= input.most then return {'full', '', 0} end
-local running = redis.call('GET', key('running', input.group))
+local running = redis.call('GET', key('running', input.claims))
 if running and not input.queue then return {'busy', running, 0} end
 
 local document = running and input.queued or input.document
 redis.call('HSET', deployment, 'd', document, 'version', input.nonce, 'admission', input.nonce, 'group', input.group)
+if input.claims ~= input.group then redis.call('HSET', deployment, 'claims', input.claims) end
 if running then
-  redis.call('RPUSH', key('waiting', input.group), input.id)
+  redis.call('RPUSH', key('waiting', input.claims), input.id)
 else
-  redis.call('SET', key('running', input.group), input.id)
+  redis.call('SET', key('running', input.claims), input.id)
 end
 redis.call('ZADD', key('active'), 0, input.id)
 redis.call('ZADD', key('recent'), input.created, input.id)

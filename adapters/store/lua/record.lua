@@ -32,6 +32,12 @@ local function event(report, record)
   return changed
 end
 
+-- An event that runs still: its start is told again by whoever looks at it.
+local function told_again(report, record)
+  local held = redis.call('HGET', record, report.event)
+  return report.status == 'InProgress' and held and string.match(held, '^InProgress|') ~= nil
+end
+
 -- The numbers below `next` that were not seen yet, as 'start-end,start-end'.
 local function parse_gaps(text)
   local gaps = {}
@@ -143,7 +149,7 @@ local function hear(report)
     -- Lines are told beside the chain of events and may come after its end.
     changed = lines(report)
   elseif under_way then
-    changed = event(report, record)
+    changed = event(report, record) or told_again(report, record)
   end
   if changed and under_way and report.check_at ~= '' and held[3] then look_again(report, held[3], held[4]) end
 end

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from adapters.environments.memory import MemoryEnvironments
+from adapters.load_balancers.memory import MemoryLoadBalancers
 from adapters.store.memory import MemoryStore
 from domain.applications import Application
 from domain.errors import InvalidRevision
@@ -75,6 +77,8 @@ class Engine:
     store: MemoryStore = field(default_factory=MemoryStore)
     sent: Sent = field(default_factory=Sent)
     links: Links = field(default_factory=Links)
+    balancers: MemoryLoadBalancers = field(default_factory=MemoryLoadBalancers)
+    environments: MemoryEnvironments = field(default_factory=MemoryEnvironments)
     now: float = NOW
 
     def __post_init__(self) -> None:
@@ -89,6 +93,8 @@ class Engine:
             store=self.store,
             fleet=self.hosts,
             sources=self.links,
+            balancers=self.balancers,
+            environments=self.environments,
             dispatch=self.sent,
             publishers=(),
             limits=Limits(),

@@ -13,7 +13,10 @@ from domain.errors import MissingRights, RevisionMissing, WorldError
 from domain.fleet import TargetKind
 from domain.groups import DeploymentGroup
 from tasks.admitting import create_deployment
-from tasks.rollout import begin, next_host, settle_now, stop
+from tasks.beginning import begin
+from tasks.phases import conclude
+from tasks.rollout import next_host
+from tasks.steering import stop
 from tests.unit.tasks.engine import MOST_TARGETS, Engine
 from tests.unit.workflows.engine_values import NOW, a_deployment, a_revision
 from workflows.group_memory import begun
@@ -218,13 +221,13 @@ def test_a_stop_after_the_group_was_told_of_success_is_too_late(
 
     monkeypatch.setattr(engine.store, "change", dies)
     with pytest.raises(WorldError):
-        settle_now(engine.world(), present)
+        conclude(engine.world(), present)
     monkeypatch.setattr(engine.store, "change", honest)
     stop(engine.world(), deployment_id)
     stopping = engine.store.deployment(deployment_id)
     assert stopping is not None
     assert stopping.stopping is not None
-    settle_now(engine.world(), stopping)
+    conclude(engine.world(), stopping)
     ended = engine.store.deployment(deployment_id)
     assert ended is not None
     assert ended.status is DeploymentStatus.SUCCEEDED
@@ -238,7 +241,7 @@ def test_a_stop_between_the_groups_word_and_the_verdict_is_too_late(
     present = engine.store.deployment(deployment_id)
     assert present is not None
     stop(engine.world(), deployment_id)
-    settle_now(engine.world(), present)
+    conclude(engine.world(), present)
     ended, last = engine.store.deployment(deployment_id), group_of(engine).last_attempted_deployment
     assert ended is not None
     assert last is not None
@@ -250,9 +253,9 @@ def test_a_settle_that_slept_does_not_take_the_group_back(engine: Engine, monkey
     deployment_id = concluded(engine, monkeypatch, failed=0)
     slow = engine.store.deployment(deployment_id)
     assert slow is not None
-    settle_now(engine.world(), slow)
+    conclude(engine.world(), slow)
     other = a_deployment(deployment_id="d-OTHER0000", create_time=NOW + 60)
     engine.store.groups.change("g-1", lambda group: begun(group, other))
     after = group_of(engine)
-    settle_now(engine.world(), slow)
+    conclude(engine.world(), slow)
     assert group_of(engine) == after

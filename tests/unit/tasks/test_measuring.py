@@ -14,10 +14,11 @@ from domain.errors import WorldError
 from domain.metrics import API_CALLS, DEPLOYMENTS, EVENTS, OUTBOX_EVENTS, QUEUE_MESSAGES, UP, Series
 from domain.reports import AgentHello, AgentReports
 from tasks.admitting import create_deployment
+from tasks.beginning import begin
 from tasks.measuring import count_call, count_events, gather
 from tasks.recording import record
-from tasks.rollout import begin, stop
 from tasks.runtime import World
+from tasks.steering import stop
 from tests.unit.tasks.engine import Engine
 from tests.unit.workflows.engine_values import a_revision, outcomes_of
 

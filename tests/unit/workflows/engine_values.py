@@ -57,7 +57,7 @@ def a_deployment(*, total: int = 3, floor: int = 2, **more: Any) -> Deployment:
         "status": DeploymentStatus.IN_PROGRESS,
         "create_time": NOW - 20,
         "start_time": NOW - 10,
-        "phases": (Phase(count=total, lanes=max(total - floor, 0), events=EVENTS),),
+        "phases": (Phase(count=total, lanes=max(total - floor, 0), floor=max(1, floor), events=EVENTS),),
         "total": total,
         "floor": floor,
         **more,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from domain.api_errors import InvalidAlarmConfig, InvalidAutoScalingGroupProcessToSuspend, InvalidLoadBalancerInfo
+from domain.api_errors import InvalidAlarmConfig
 from domain.applications import Application
 from domain.appspec import FileExistsBehavior
 from domain.configs import HALF_AT_A_TIME, ONE_AT_A_TIME, PREDEFINED, DeploymentConfig, ZonalConfig
@@ -68,7 +68,6 @@ def admit(
     )
 
 
-BALANCED = {"deployment_option": "WITH_TRAFFIC_CONTROL"}
 ZONES = DeploymentConfig(
     deployment_config_name="zones",
     deployment_config_id="0",
@@ -77,23 +76,53 @@ ZONES = DeploymentConfig(
 )
 
 
+def test_what_is_not_done_yet_is_refused_and_not_left_out() -> None:
+    alarmed = a_group(alarm_configuration={"enabled": True, "alarms": [{"name": "a"}]})
+    with pytest.raises(InvalidAlarmConfig, match="this version of Slipway"):
+        admit(a_request(), group=alarmed)
+
+
+GREEN = {"tag_filters": [{"key": "color", "value": "green"}]}
+BLUE_GREEN = {
+    "deployment_style": {"deployment_type": "BLUE_GREEN", "deployment_option": "WITH_TRAFFIC_CONTROL"},
+    "blue_green_deployment_configuration": {"green_fleet_provisioning_option": {"action": "DISCOVER_EXISTING"}},
+}
+COPYING = {
+    **BLUE_GREEN,
+    "auto_scaling_groups": ("web",),
+    "blue_green_deployment_configuration": {"green_fleet_provisioning_option": {"action": "COPY_AUTO_SCALING_GROUP"}},
+}
+
+
 @pytest.mark.parametrize(
-    ("world", "error"),
+    ("group", "request_", "more", "error"),
     [
-        ({"group": a_group(deployment_style={"deployment_type": "BLUE_GREEN"})}, InvalidLoadBalancerInfo),
-        ({"group": a_group(deployment_style=BALANCED)}, InvalidLoadBalancerInfo),
-        ({"group": a_group(alarm_configuration={"enabled": True, "alarms": [{"name": "a"}]})}, InvalidAlarmConfig),
-        (
-            {"group": a_group(ec2_deployment_options={"auto_scaling_group_processes_to_suspend": ["Terminate"]})},
-            InvalidAutoScalingGroupProcessToSuspend,
+        pytest.param({}, {"target_instances": GREEN}, {}, InvalidTargetInstances, id="in place there is no green"),
+        pytest.param(BLUE_GREEN, {}, {}, InvalidTargetInstances, id="nobody says which are green"),
+        pytest.param(BLUE_GREEN, {"target_instances": {}}, {}, InvalidTargetInstances, id="no green"),
+        pytest.param(COPYING, {"target_instances": GREEN}, {}, InvalidTargetInstances, id="green is to be made"),
+        pytest.param(BLUE_GREEN, {"target_instances": GREEN}, {"config": ZONES}, InvalidInput, id="by zones"),
+        pytest.param(
+            BLUE_GREEN,
+            {"target_instances": GREEN, "deployment_mode": "RESTART", "revision": None},
+            {},
+            InvalidInput,
+            id="restart",
         ),
-        ({"config": ZONES}, InvalidInput),
     ],
-    ids=["blue/green", "traffic", "alarms", "processes", "zones"],
 )
-def test_what_is_not_done_yet_is_refused_and_not_left_out(world: dict[str, Any], error: type[CallerError]) -> None:
-    with pytest.raises(error, match="this version of Slipway"):
-        admit(a_request(), **world)
+def test_what_does_not_go_together_with_the_style_of_a_group(
+    group: dict[str, Any], request_: dict[str, Any], more: dict[str, Any], error: type[CallerError]
+) -> None:
+    with pytest.raises(error):
+        admit(a_request(**request_), group=a_group(target_revision=a_revision(), **group), **more)
+
+
+@pytest.mark.parametrize(("group", "wanted"), [({}, None), (BLUE_GREEN, GREEN), (COPYING, None)])
+def test_a_deployment_keeps_the_style_of_its_group(group: dict[str, Any], wanted: dict[str, Any] | None) -> None:
+    made = admit(a_request(target_instances=wanted), group=a_group(**group))
+    assert made.blue_green == bool(group)
+    assert (made.target_instances is None) == (wanted is None)
 
 
 def test_a_rollback_that_will_not_come_is_told() -> None:
@@ -164,7 +193,7 @@ GITHUB = {"repository": "owner/name", "commit_id": "0123456789abcdef0123456789AB
         ({"deployment_config_name": "c d"}, InvalidDeploymentConfigName),
         ({"description": "d" * 257}, DescriptionTooLong),
         ({"file_exists_behavior": "overwrite"}, InvalidFileExistsBehavior),
-        ({"target_instances": {"tagFilters": []}}, InvalidTargetInstances),
+        ({"target_instances": GREEN}, InvalidTargetInstances),
         ({"revision": revision(revision_type="S3")}, InvalidRevision),
         ({"revision": revision(revision_type="GitHub", s3_location=S3)}, InvalidRevision),
         ({"revision": revision(revision_type="S3", s3_location=S3, github_location=GITHUB)}, InvalidRevision),
@@ -251,7 +280,7 @@ def test_a_deployment_starts_with_its_lanes_laid_out(status: DeploymentStatus) -
     under_way, told = start(created(status=status, minimum_healthy_hosts=minimum), 9)
     assert (under_way.status, under_way.start_time) == (DeploymentStatus.IN_PROGRESS, NOW)
     assert (under_way.total, under_way.floor) == (9, 5)
-    assert under_way.phases == (Phase(first=0, count=9, lanes=4, events=EVENTS),)
+    assert under_way.phases == (Phase(first=0, count=9, lanes=4, floor=5, events=EVENTS),)
     assert under_way.previous_revision == GROUP.target_revision
     assert told == []
 

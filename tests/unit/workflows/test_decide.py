@@ -12,7 +12,6 @@ from domain.deployments import (
     DeploymentStatus,
     ErrorInformation,
     Lane,
-    Phase,
     Progress,
     TargetRecord,
     TargetStatus,
@@ -37,14 +36,11 @@ from tests.unit.workflows.engine_values import (
     taken,
 )
 from workflows.decide import (
-    NextPhase,
-    Settle,
     completed,
+    conclude_phase,
     ended,
     next_move,
-    phase_outcome,
     remembered,
-    settle,
     target_status,
 )
 
@@ -246,7 +242,7 @@ def counts(**more: int) -> Progress:
 
 
 def settled(progress: Progress, *sample: TargetRecord, **more: Any) -> tuple[DeploymentStatus, str | None]:
-    change = settle(a_deployment(**more), progress, now=NOW, sample=sample)
+    change = conclude_phase(a_deployment(**more), progress, now=NOW, sample=sample)
     assert change is not None
     error = change.deployment.error_information
     assert change.deployment.complete_time == NOW
@@ -262,7 +258,7 @@ GONE = ErrorInformation(code=DeploymentErrorCode.DEPLOYMENT_GROUP_MISSING, messa
 
 def test_the_hosts_that_nobody_served_are_named() -> None:
     sample = [taken(f"web-{number}") for number in range(5)]
-    change = settle(a_deployment(), counts(taken=1, failed=1), now=NOW, sample=sample)
+    change = conclude_phase(a_deployment(), counts(taken=1, failed=1), now=NOW, sample=sample)
     assert change is not None
     assert change.deployment.error_information is not None
     assert "(web-0, web-1, web-2 and 2 more)" in change.deployment.error_information.message
@@ -311,15 +307,13 @@ def test_the_verdict(
 
 def test_no_verdict_while_a_lane_is_at_work() -> None:
     for progress in (Progress(), Progress(total=3, lanes=1, taken=3, succeeded=3), counts(lanes=2)):
-        assert settle(a_deployment(), progress, now=NOW, sample=()) is None
-        assert phase_outcome(a_deployment(), progress) is None
+        assert conclude_phase(a_deployment(), progress, now=NOW, sample=()) is None
 
 
 @pytest.mark.parametrize("status", [status for status in DeploymentStatus if status.final])
 def test_a_verdict_is_written_once(status: DeploymentStatus) -> None:
     over = a_deployment(status=status)
-    assert settle(over, counts(taken=3, succeeded=3), now=NOW, sample=()) is None
-    assert phase_outcome(over, counts(taken=3, succeeded=3)) is None
+    assert conclude_phase(over, counts(taken=3, succeeded=3), now=NOW, sample=()) is None
 
 
 def test_whatever_the_end_it_has_one_and_the_same_id() -> None:
@@ -329,16 +323,6 @@ def test_whatever_the_end_it_has_one_and_the_same_id() -> None:
         assert told.status == status
         ids.add(told.event_id)
     assert len(ids) == 1
-
-
-def test_after_a_phase_comes_the_next_unless_the_deployment_is_lost() -> None:
-    phases = (Phase(count=3, lanes=1, events=EVENTS),) * 2
-    done = counts(taken=3, succeeded=3)
-    assert phase_outcome(a_deployment(phases=phases), done) == NextPhase(1)
-    assert phase_outcome(a_deployment(phases=phases, phase=1), done) == Settle()
-    assert phase_outcome(a_deployment(phases=phases, stopping=STOP), done) == Settle()
-    assert phase_outcome(a_deployment(phases=phases), counts(taken=1, failed=1)) == Settle()
-    assert phase_outcome(a_deployment(), done) == Settle()
 
 
 def test_the_ids_of_what_is_told_never_change() -> None:

@@ -16,8 +16,11 @@ import pytest
 from celery import Celery
 
 import tasks.announce
+import tasks.beginning
+import tasks.environment
 import tasks.host
 import tasks.rollout
+import tasks.traffic
 from domain.deployments import Lane
 from domain.lifecycle import TABLE, Event, Runner
 from domain.reports import (
@@ -34,6 +37,7 @@ from domain.triggers import Incoming
 from tests.unit.workflows.engine_values import EVENTS, NOW, a_deployment, an_order, an_outcome
 from tests.unit.workflows.wire_tap import Tap
 from workflows import canvas, names, triggering
+from workflows.events import events_for
 
 FOLDER = Path(__file__).parents[2] / "golden" / "messages"
 FILES = sorted(FOLDER.glob("*.json"))
@@ -62,6 +66,8 @@ HALFWAY = HostReport(
         an_outcome(Event.INSTALL, EventStatus.SKIPPED),
     ),
 )
+BEHIND = events_for(load_balancer=True)
+PASSING = HostReport(order=FULL.brief(), outcomes=(an_outcome(BEHIND[0]),))
 LANE = Lane(number=1, step=2, target_id="web-1", attempt="t-1")
 REST: dict[str, Any] = {"queue": "host.web-1", "phase": 0, "pickup_seconds": 300}
 
@@ -80,6 +86,9 @@ def sent_today() -> dict[str, dict[str, Any]]:
         "next_host.again": tap.send(canvas.lane_again(DEPLOYMENT, 0, LANE, HALFWAY)),
         "phase_concluded": tap.send(first.body[2]["chord"], [None] * (1 + len(others))),
         "phase_concluded.on_its_own": tap.send(canvas.phase_concluded("d-AAAAAAAAA", 0)),
+        "environment": tap.send(canvas.environment("d-AAAAAAAAA", 0)),
+        "block_traffic": tap.send(canvas.host_again(PASSING, BEHIND[1:], **REST)),
+        "allow_traffic": tap.send(canvas.host_again(PASSING, BEHIND[11:], **REST)),
         "settle": tap.send(canvas.settle("d-AAAAAAAAA")),
         "announce": tap.send(canvas.announce()),
         "event.first": [opening],
@@ -110,7 +119,8 @@ def tasks_today() -> dict[str, Callable[..., Any]]:
     tasks.host.register(app, None)  # type: ignore[arg-type]
     found = {name: app.tasks[name].run for name in app.tasks if not name.startswith("celery.")}
     control = (
-        *(tasks.rollout.begin, tasks.rollout.next_host, tasks.rollout.phase_concluded, tasks.rollout.settle),
+        *(tasks.beginning.begin, tasks.rollout.next_host, tasks.rollout.phase_concluded, tasks.rollout.settle),
+        *(tasks.traffic.block_traffic, tasks.traffic.allow_traffic, tasks.environment.environment),
         tasks.announce.announce,
     )
     return found | {task.name: task.run for task in control}

@@ -61,6 +61,8 @@ def test_a_target_has_the_events_of_every_phase_that_goes_to_it() -> None:
     assert both[0] is Event.BEFORE_BLOCK_TRAFFIC
 
 
+MANY = a_deployment(total=9)
+MANY_ENDED = a_deployment(total=9, status=DeploymentStatus.STOPPED)
 COUNTS = Progress(total=9, taken=6, succeeded=2, failed=1, skipped=1, lanes=3, retired=1)
 
 
@@ -69,8 +71,18 @@ COUNTS = Progress(total=9, taken=6, succeeded=2, failed=1, skipped=1, lanes=3, r
     [
         pytest.param(RUNNING, None, Overview(pending=3), id="not begun"),
         pytest.param(ENDED, None, Overview(skipped=3), id="ended before it began"),
-        pytest.param(RUNNING, COUNTS, Overview(pending=3, in_progress=2, succeeded=2, failed=1, skipped=1), id="amid"),
-        pytest.param(ENDED, COUNTS, Overview(in_progress=2, succeeded=2, failed=1, skipped=4), id="ended"),
+        pytest.param(
+            a_deployment(total=9),
+            COUNTS,
+            Overview(pending=3, in_progress=2, succeeded=2, failed=1, skipped=1),
+            id="amid",
+        ),
+        pytest.param(
+            a_deployment(total=9, status=DeploymentStatus.STOPPED),
+            COUNTS,
+            Overview(in_progress=2, succeeded=2, failed=1, skipped=4),
+            id="ended",
+        ),
     ],
 )
 def test_targets_are_counted_by_status(deployment: Deployment, progress: Progress | None, expected: Overview) -> None:

@@ -158,7 +158,7 @@ class World:
         self.store.change(ID, self.verdict)
 
     def verdict(self, deployment: Deployment) -> Change | None:
-        return decide.settle(deployment, self.progress, now=self.clock, sample=self.records)
+        return decide.conclude_phase(deployment, self.progress, now=self.clock, sample=self.records)
 
     def told(self) -> list[Happening]:
         return [happening for _, happening in self.store.outbox(limit=10_000)]

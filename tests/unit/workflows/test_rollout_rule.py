@@ -138,7 +138,7 @@ class Rollout:
     def _verdict(self, deployment: Deployment) -> Change | None:
         progress = self._store.progress(self._id, 0)
         assert progress is not None
-        return decide.settle(deployment, progress, now=NOW, sample=self._store.targets(self._id, count=1000))
+        return decide.conclude_phase(deployment, progress, now=NOW, sample=self._store.targets(self._id, count=1000))
 
 
 def count(value: int) -> MinimumHealthyHosts:

@@ -197,7 +197,17 @@ def test_an_agent_that_never_greeted_is_not_taken_for_dead() -> None:
 def test_a_silent_host_does_not_end_what_control_does_at_the_load_balancer() -> None:
     behind = events_for(load_balancer=True)
     known = {behind[0]: done(1, 2), behind[1]: running(3)}
-    assert isinstance(look(1000, seen=10, events=behind, known=known), Wait)
+    assert look(1000, seen=10, events=behind, known=known) == Nudge(NOW + 1030)
+
+
+def test_a_look_at_the_load_balancer_that_nobody_takes_is_taken_again_until_its_time_has_passed() -> None:
+    behind = events_for(load_balancer=True)
+    known = {behind[0]: done(1, 2), behind[1]: running(3)}
+    assert look(3600, events=behind, known=known) == Nudge(NOW + 3618)
+    lost = look(3618, events=behind, known=known)
+    assert isinstance(lost, Reap)
+    assert lost.outcomes[-1].diagnostics is not None
+    assert "longer than 3600 seconds" in lost.outcomes[-1].diagnostics.message
 
 
 def test_after_an_outage_of_control_its_mail_is_read_before_anybody_is_given_up() -> None:

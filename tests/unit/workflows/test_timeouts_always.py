@@ -78,7 +78,8 @@ def test_a_running_event_is_left_alone_while_its_agent_was_heard_lately(
     scene: Scene, running: float, heard: float
 ) -> None:
     lively = Scene(scene.age + running, scene.done, scene.ended, running, heard, scene.listening)
-    assert isinstance(lively.judged(), Wait)
+    # What control does at the load balancer is looked at by whoever does it; the watch only sends it there again.
+    assert isinstance(lively.judged(), Nudge if lively.event in AT_LOAD_BALANCER else Wait)
 
 
 @given(scenes(), st.floats(0, min(LIMITS.silence_seconds, LIMITS.pickup_seconds) - 1))

@@ -25,6 +25,7 @@ from domain.deployments import (
     Phase,
     Progress,
     TargetRecord,
+    WaitType,
 )
 from domain.errors import ApplicationDoesNotExist, CallerError, DeploymentGroupDoesNotExist
 from domain.fleet import Target
@@ -34,7 +35,7 @@ from domain.limits import Quotas
 from domain.moves import Change
 from domain.ports import Store
 from domain.revisions import RevisionLocation
-from workflows import admission
+from workflows import admission, waits
 from workflows.events import events_for
 
 NOW = 1_790_000_000.0
@@ -86,6 +87,7 @@ class Api:
             store=self.store,
             create_deployment=self._create,
             stop_deployment=self._stop,
+            continue_deployment=self._continue,
             missing_auto_scaling_groups=lambda names: self.missing(names),
             now=lambda: self.now(),
             new_uuid=lambda: f"00000000-0000-4000-8000-{next(ids):012d}",
@@ -95,6 +97,9 @@ class Api:
             quotas=self.quotas,
             github_tokens=self.github_tokens,
         )
+
+    def _continue(self, deployment_id: str, wait: WaitType) -> None:
+        self.store.change(deployment_id, lambda present: waits.continued(present, wait))
 
     def allow(self, **quotas: int) -> None:
         """Change quotas."""

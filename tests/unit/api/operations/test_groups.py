@@ -286,11 +286,6 @@ REFUSED: Sequence[tuple[dict[str, Any], str]] = [
         blue_green(provisioning="COPY_AUTO_SCALING_GROUP", autoScalingGroups=["a", "b"]),
         "InvalidBlueGreenDeploymentConfiguration",
     ),
-    (blue_green(onPremisesInstanceTagFilters=[tag()]), "InvalidBlueGreenDeploymentConfiguration"),
-    (
-        blue_green(onPremisesTagSet={"onPremisesTagSetList": [[tag()]]}),
-        "InvalidBlueGreenDeploymentConfiguration",
-    ),
     (blue_green(wait=2881), "InvalidBlueGreenDeploymentConfiguration"),
     (blue_green(wait=-1), "InvalidBlueGreenDeploymentConfiguration"),
     (blue_green(keep=2881), "InvalidBlueGreenDeploymentConfiguration"),
@@ -320,9 +315,12 @@ def test_what_a_group_cannot_be(api: Api, given: dict[str, Any], code: str) -> N
 def test_an_update_is_judged_with_what_the_group_has(api: Api) -> None:
     api.group(**blue_green())
     assert api.code("UpdateDeploymentGroup", **CURRENT, loadBalancerInfo={}) == "InvalidLoadBalancerInfo"
-    assert api.code("UpdateDeploymentGroup", **CURRENT, onPremisesInstanceTagFilters=[tag()]) == (
-        "InvalidBlueGreenDeploymentConfiguration"
-    )
+    assert api.code("UpdateDeploymentGroup", **CURRENT, autoScalingGroups=["a"] * 2) == "InvalidAutoScalingGroup"
+
+
+def test_registered_hosts_can_be_deployed_to_blue_green(api: Api) -> None:
+    api.group(**blue_green(onPremisesInstanceTagFilters=[tag()]))
+    assert api.code("UpdateDeploymentGroup", **CURRENT, loadBalancerInfo={}) == "InvalidLoadBalancerInfo"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,83 @@
+"""Names and addresses as they go into configurations and line protocols of balancers. What tags and registrations say
+is hostile: only what cannot be anything else than a name or an address gets through. Touches nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import ip_address
+
+from domain.errors import BalancerRefuses, CannotBegin
+from domain.fleet import Target
+
+_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
+"""What HAProxy takes for the name of a server."""
+_HOST = re.compile(
+    r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?"
+)
+_BRACKETED = re.compile(r"\[([0-9A-Fa-f:.]{2,45})\](?::([0-9]{1,5}))?")
+_SHOWN = 80
+
+
+def server_name(text: str) -> str:
+    """The text if it can be the name of a server; raises BalancerRefuses."""
+    if not _NAME.fullmatch(text):
+        raise BalancerRefuses(
+            f"{shown(text)} cannot be the name of a server: it may hold A-Z a-z 0-9 _ . : - only. Map the host to "
+            "another name in the balancer's setting `servers`."
+        )
+    return text
+
+
+def address_of(target: Target, default_port: int | None) -> tuple[str, int]:
+    """Where a host's application listens; IPv6 without brackets. Raises BalancerRefuses saying how to tell it."""
+    tell = f"give the host the tag slipway:address=HOST:PORT, or set default_port ({shown(target.target_id)})"
+    if not target.address:
+        raise BalancerRefuses(f"It is not known where the application listens: {tell}.")
+    host, port = _parts(target.address)
+    number = int(port) if port else default_port
+    if number is None:
+        raise BalancerRefuses(f"The address {shown(target.address)} has no port: {tell}.")
+    if not host or not 1 <= number <= 65535:
+        raise BalancerRefuses(f"{shown(target.address)} is no address of the form HOST:PORT: {tell}.")
+    return host, number
+
+
+def joined(host: str, port: int) -> str:
+    """`host:port`, with brackets around IPv6."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def is_ip(host: str) -> bool:
+    """Whether it is an IP address and not a name."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def shown(text: str) -> str:
+    """A text of strangers for a message: quoted, and not longer than a message may be."""
+    return repr(text[:_SHOWN]) + ("…" if len(text) > _SHOWN else "")
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """What could have been found before the deployment began is a refusal once it is under way."""
+    try:
+        yield
+    except CannotBegin as error:
+        raise BalancerRefuses(error.message) from error
+
+
+def _parts(address: str) -> tuple[str, str]:
+    """Host and port; nothing for what is no address."""
+    if bracketed := _BRACKETED.fullmatch(address):
+        return (bracketed[1], bracketed[2] or "") if is_ip(bracketed[1]) else ("", "")
+    if address.count(":") > 1:
+        return (address, "") if is_ip(address) and "%" not in address else ("", "")
+    host, mark, port = address.partition(":")
+    good = _HOST.fullmatch(host) and (not mark or (port.isascii() and port.isdigit() and len(port) <= 5))
+    return (host, port) if good else ("", "")

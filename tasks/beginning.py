@@ -1,0 +1,213 @@
+"""The task that begins a deployment: its targets are chosen and laid out, and its first phase opens. Harmless when
+repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from celery import shared_task
+
+from domain.deployments import Deployment, DeploymentErrorCode, DeploymentMode, ErrorInformation, TargetRecord
+from domain.errors import CannotBegin, InvalidRevision, WorldError
+from domain.fleet import Instance, Target
+from domain.group_options import LoadBalancerInfo
+from domain.groups import DeploymentGroup, Selection
+from domain.moves import Change
+from domain.work import working_on
+from tasks import runtime
+from tasks.leases import alone
+from tasks.phases import after_end, change_and_remember, open_phase
+from tasks.runtime import World
+from tasks.suspending import resume, suspend
+from workflows import admission, group_memory, names, plan, targeting
+
+T = TypeVar("T")
+
+PAGE = 200
+"""Target records written in one round trip."""
+LEASE = 10.0
+"""Seconds in which a second `begin` of the same deployment leaves it to the first, which renews it at every page: two
+that resolve its targets would mix what they found."""
+
+
+@shared_task(name=names.BEGIN, acks_late=True, ignore_result=True, throws=(WorldError,))
+def begin(deployment_id: str) -> None:
+    """Resolve the targets of a deployment, lay them out and open its first phase.
+
+    Where the world does not answer, the watch has it begun again.
+    """
+    world = runtime.current()
+    with alone(world, _lease(deployment_id), LEASE) as mine:
+        deployment = world.store.deployment(deployment_id) if mine else None
+        if deployment is not None and not deployment.status.final:
+            with working_on(deployment_id=deployment_id, application=deployment.application_name):
+                _begin(world, deployment)
+
+
+def _lease(deployment_id: str) -> str:
+    return f"begin:{deployment_id}"
+
+
+def _begin(world: World, deployment: Deployment) -> None:
+    started = deployment if deployment.phases else _start(world, deployment)
+    if started is not None:
+        open_phase(world, started)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The hosts of a deployment, in pick order; or why they cannot be found."""
+
+    blue: Sequence[Target] = ()
+    targets: Sequence[Target] = ()
+    zones: Sequence[int] = ()
+    matched: int = 0
+    takes_over: Selection | None = None
+    refusal: ErrorInformation | None = None
+
+    records: Sequence[TargetRecord] = field(init=False)
+
+    def __post_init__(self) -> None:
+        every = [*self.blue, *self.targets]
+        object.__setattr__(self, "records", [TargetRecord(target=each, index=at) for at, each in enumerate(every)])
+
+
+def _start(world: World, deployment: Deployment) -> Deployment | None:
+    """The deployment InProgress with its targets laid out; None where it ended instead."""
+    application = world.store.applications.get(deployment.application_id)
+    if application is None:
+        # It was admitted while its application was being deleted.
+        world.store.forget_deployments(deployment.application_id)
+    group = world.store.groups.get(deployment.deployment_group_id)
+    found = _find(world, deployment, group) if group and application else _Found()
+    refusal = (
+        _why_unfetchable(world, deployment)
+        or found.refusal
+        or admission.too_many(len(found.records), world.quotas)
+        or _why_no_balancer(world, deployment)
+    )
+    if group is not None and refusal is None:
+        refusal = suspend(world, deployment, group)
+        deployment = world.store.deployment(deployment.deployment_id) or deployment
+    now = world.now()
+
+    def start(present: Deployment) -> Change | None:
+        if refusal is not None:
+            return admission.cannot_begin(present, refusal, now=now)
+        return admission.start(
+            present,
+            len(found.targets),
+            group=group,
+            now=now,
+            matched=found.matched,
+            application=application is not None,
+            kinds=world.fleet.kinds,
+            zones=found.zones,
+            blue=len(found.blue),
+            takes_over=found.takes_over,
+            limits=world.limits,
+        )
+
+    if refusal is None and not lay_out(world, deployment, found.records, lease=_lease(deployment.deployment_id)):
+        return None
+    changed = change_and_remember(world, deployment, start, group_memory.begun)
+    if changed is None:
+        _undo_suspension(world, deployment.deployment_id)
+        return None
+    if changed.deployment.status.final:
+        after_end(world, changed)
+        return None
+    return changed.deployment
+
+
+def _undo_suspension(world: World, deployment_id: str) -> None:
+    """Whoever ended the deployment meanwhile knew nothing of what was suspended for it."""
+    present = world.store.deployment(deployment_id)
+    if present is not None and present.status.final:
+        resume(world, present)
+
+
+def _find(world: World, deployment: Deployment, group: DeploymentGroup) -> _Found:
+    try:
+        return _find_green(world, deployment, group) if deployment.blue_green else _find_all(world, deployment, group)
+    except CannotBegin as error:
+        return _Found(refusal=_refused(error))
+
+
+def _refused(error: CannotBegin) -> ErrorInformation:
+    return ErrorInformation(code=DeploymentErrorCode(error.code), message=error.message)
+
+
+def _find_all(world: World, deployment: Deployment, group: DeploymentGroup) -> _Found:
+    chosen = targeting.only(world.fleet.instances(group), group, deployment)
+    targets = in_order(world, deployment, group, chosen)
+    zones: list[int] = []
+    if deployment.zonal_config is not None:
+        targets, zones = plan.by_zone(targets)
+    return _Found(targets=targets, zones=zones, matched=len(chosen))
+
+
+def _find_green(world: World, deployment: Deployment, group: DeploymentGroup) -> _Found:
+    """The hosts that serve, and those of the environment that the request names, if they exist already."""
+    serving = targeting.choose(world.fleet.instances(group), group)
+    green: list[Instance] = []
+    takes_over = None
+    if deployment.target_instances is not None:
+        takes_over = targeting.green_selection(deployment.target_instances)
+        elsewhere = targeting.selecting(group, takes_over)
+        green = targeting.choose(world.fleet.instances(elsewhere), elsewhere)
+        takes_over = targeting.taken_over(takes_over, green)
+    names_of_green = {instance.instance_id for instance in green}
+    blue = [instance for instance in serving if instance.instance_id not in names_of_green]
+    return _Found(
+        blue=targeting.targets_of(blue),
+        targets=in_order(world, deployment, group, green),
+        matched=len(green),
+        takes_over=takes_over,
+    )
+
+
+def _why_unfetchable(world: World, deployment: Deployment) -> ErrorInformation | None:
+    if deployment.deployment_mode is DeploymentMode.RESTART:
+        return None
+    try:
+        world.sources.source_of(deployment.revision, now=world.now())
+    except InvalidRevision as error:
+        return admission.why_unfetchable(error)
+    return None
+
+
+def _why_no_balancer(world: World, deployment: Deployment) -> ErrorInformation | None:
+    if not deployment.traffic_control:
+        return None
+    info = deployment.load_balancer_info or LoadBalancerInfo()
+    if not (info.elb_info_list or info.target_group_info_list):
+        return admission.NO_BALANCER
+    try:
+        world.balancers.check(info)
+    except CannotBegin as error:
+        return _refused(error)
+    return None
+
+
+def in_order(
+    world: World, deployment: Deployment, group: DeploymentGroup, chosen: Sequence[Instance]
+) -> Sequence[Target]:
+    """The instances as targets in pick order."""
+    records = world.store.host_records(group.deployment_group_id, [instance.instance_id for instance in chosen])
+    return targeting.in_pick_order(chosen, records, group, deployment)
+
+
+def lay_out(world: World, deployment: Deployment, records: Sequence[TargetRecord], *, lease: str) -> bool:
+    """Whether the targets were written, with nobody else taking the lease over on the way."""
+    for page in _pages(records):
+        if not world.store.claim(lease, LEASE):
+            return False
+        world.store.lay_out(deployment.deployment_id, page)
+    return True
+
+
+def _pages(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (items[at : at + PAGE] for at in range(0, len(items), PAGE))

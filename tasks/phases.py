@@ -1,0 +1,128 @@
+"""From one phase of a deployment to the next: the verdict on the one that is over is written, and what follows is put
+in motion."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from domain.deployments import Deployment, ErrorInformation, Progress
+from domain.groups import DeploymentGroup
+from domain.moves import Change, Changed
+from domain.work import working_on
+from tasks.measuring import count_end
+from tasks.runtime import World
+from tasks.suspending import resume
+from workflows import decide, group_memory
+
+logger = logging.getLogger(__name__)
+
+SAMPLE = 200
+"""Targets looked at for the reason of a failure."""
+
+
+def change_and_remember(
+    world: World,
+    deployment: Deployment,
+    edit: Callable[[Deployment], Change | None],
+    memory: Callable[[DeploymentGroup, Deployment], DeploymentGroup],
+) -> Changed | None:
+    """Write a change of a deployment, and before it what the group remembers of that: a crash between the two repeats
+    this and loses nothing. Before it ends, what it suspended is resumed; where that cannot be, it fails."""
+    ahead = edit(deployment)
+    if ahead is not None and ahead.deployment.status.final and (why := resume(world, deployment)):
+        edit = _spoiled(edit, why)
+        ahead = edit(deployment)
+    if ahead is None:
+        return None
+    world.store.groups.change(deployment.deployment_group_id, lambda group: memory(group, ahead.deployment))
+    return world.store.change(deployment.deployment_id, edit)
+
+
+def _spoiled(
+    edit: Callable[[Deployment], Change | None], why: ErrorInformation
+) -> Callable[[Deployment], Change | None]:
+    def spoiled(present: Deployment) -> Change | None:
+        change = edit(present)
+        return decide.spoiled(change, why) if change else None
+
+    return spoiled
+
+
+def open_phase(world: World, deployment: Deployment) -> None:
+    """Put the deployment's present phase in motion; nothing if that was done already. A wait needs no motion."""
+    phase = deployment.under_way
+    if phase is None or phase.kind.waits:
+        return
+    if phase.kind.in_environment:
+        world.dispatch.environment(deployment.deployment_id, deployment.phase)
+        return
+    if world.store.progress(deployment.deployment_id, deployment.phase) is not None:
+        return
+    world.store.open_phase(
+        deployment.deployment_id,
+        deployment.phase,
+        Progress(total=phase.count, lanes=phase.lanes),
+        check_at=world.now() + world.limits.nudge_seconds,
+    )
+    world.dispatch.open_lanes(deployment, deployment.phase)
+
+
+def conclude(world: World, deployment: Deployment) -> None:
+    """If the deployment's present phase is over, write the verdict on it and put in motion what follows."""
+    with working_on(deployment_id=deployment.deployment_id, application=deployment.application_name):
+        _conclude(world, deployment)
+
+
+def _conclude(world: World, deployment: Deployment) -> None:
+    phase = deployment.under_way
+    if phase is None:
+        return
+    progress = world.store.progress(deployment.deployment_id, deployment.phase)
+    sample = world.store.targets(deployment.deployment_id, first=phase.first, count=min(phase.count, SAMPLE))
+    now, stopping = world.now(), _stop_in_time(world, deployment)
+
+    def verdict(present: Deployment) -> Change | None:
+        if present.phase != deployment.phase:
+            return None
+        # A stop that comes from here on is too late: the group is told of the verdict before it is written.
+        as_decided = present.model_copy(update={"stopping": stopping})
+        return decide.conclude_phase(as_decided, progress, now=now, sample=sample)
+
+    go_on(world, change_and_remember(world, deployment, verdict, group_memory.ended))
+
+
+def _stop_in_time(world: World, deployment: Deployment) -> ErrorInformation | None:
+    """Why the deployment is to end early, unless its group was told of its success before that was asked for."""
+    if deployment.stopping is None:
+        return None
+    group = world.store.groups.get(deployment.deployment_group_id)
+    return None if group and group_memory.knows_success(group, deployment) else deployment.stopping
+
+
+def go_on(world: World, changed: Changed | None) -> None:
+    """Put in motion what follows a change of a deployment, if there was one: its present phase, or what comes after
+    its end."""
+    if changed is None:
+        return
+    if changed.deployment.status.final:
+        after_end(world, changed)
+    else:
+        world.dispatch.announce()
+        open_phase(world, changed.deployment)
+
+
+def after_end(world: World, changed: Changed) -> None:
+    """What follows the end of a deployment: its event is told and the next in the queue begins."""
+    _log_end(changed.deployment)
+    count_end(world.meter, changed.deployment)
+    world.dispatch.announce()
+    if changed.freed is not None:
+        world.dispatch.begin(changed.freed)
+
+
+def _log_end(deployment: Deployment) -> None:
+    why = deployment.error_information
+    detail = f": {why.code}, {why.message}" if why else ""
+    with working_on(deployment_id=deployment.deployment_id, application=deployment.application_name):
+        logger.info("deployment %s ended as %s%s", deployment.deployment_id, deployment.status, detail)

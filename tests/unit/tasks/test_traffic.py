@@ -1,0 +1,202 @@
+"""BlockTraffic and AllowTraffic: one look at the balancers at a time, against balancers in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from celery.exceptions import Ignore, Retry
+
+from adapters.load_balancers.memory import MemoryLoadBalancer, MemoryLoadBalancers
+from domain.deployments import Phase, Progress, TargetRecord
+from domain.lifecycle import Event
+from domain.limits import Limits
+from domain.moves import Change, Step, Take
+from domain.reports import EventStatus, HostReport, Outcome
+from tasks import runtime
+from tasks.traffic import allow_traffic, block_traffic, look
+from tests.unit.tasks.engine import Engine
+from tests.unit.workflows.engine_values import NOW, STOP, a_deployment, a_record, an_order, an_outcome
+from workflows.balancing import LookAgain, next_look
+from workflows.canvas import wire
+from workflows.events import events_for
+
+ID = a_deployment().deployment_id
+BEHIND = events_for(load_balancer=True)
+BLOCK, ALLOW = Event.BLOCK_TRAFFIC, Event.ALLOW_TRAFFIC
+ORDER = an_order("web-1", event_limit=600)
+
+
+@pytest.fixture
+def balancers() -> dict[str, MemoryLoadBalancer]:
+    return {"front": MemoryLoadBalancer("web-1", "web-2"), "back": MemoryLoadBalancer("web-1")}
+
+
+@pytest.fixture
+def engine(balancers: dict[str, MemoryLoadBalancer]) -> Engine:
+    engine = Engine(balancers=MemoryLoadBalancers(balancers))
+    deployment = a_deployment(
+        deployment_style={"deployment_option": "WITH_TRAFFIC_CONTROL"},
+        load_balancer_info={"target_group_info_list": [{"name": "front"}], "elb_info_list": [{"name": "back"}]},
+        phases=(Phase(count=2, lanes=1, events=BEHIND),),
+    )
+    engine.store.admit(deployment, token=None, queue=False)
+    engine.store.lay_out(ID, [a_record("web-1"), a_record("web-2", index=1)])
+    engine.store.open_phase(ID, 0, Progress(total=2, lanes=1), check_at=NOW)
+    engine.store.advance(ID, 0, 0, lambda _: Step(None, Take("web-1", "t-1", NOW, NOW + 15)))
+    runtime.enter(engine.world())
+    return engine
+
+
+def record(engine: Engine) -> TargetRecord:
+    found = engine.store.target(ID, "web-1")
+    assert found is not None
+    return found
+
+
+def test_a_host_is_let_go_once_every_balancer_has_no_request_for_it(
+    engine: Engine, balancers: dict[str, MemoryLoadBalancer]
+) -> None:
+    balancers["back"].begin("web-1")
+    assert look(engine.world(), BLOCK, ORDER) == LookAgain(0.1)
+    assert record(engine).events[BLOCK].status is EventStatus.IN_PROGRESS
+    engine.now += 20
+    assert look(engine.world(), BLOCK, ORDER) == LookAgain(2.0)
+    balancers["back"].end("web-1")
+    outcome = look(engine.world(), BLOCK, ORDER)
+    assert isinstance(outcome, Outcome)
+    assert (outcome.status, outcome.start_time, outcome.end_time) == (EventStatus.SUCCEEDED, NOW, NOW + 20)
+    assert record(engine).events[BLOCK].status is EventStatus.SUCCEEDED
+    assert balancers["front"].serving == {"web-2"}
+
+
+def test_a_message_that_comes_again_is_answered_from_the_record(
+    engine: Engine, balancers: dict[str, MemoryLoadBalancer]
+) -> None:
+    first = look(engine.world(), BLOCK, ORDER)
+    asked = len(balancers["front"].calls)
+    engine.now += 5
+    assert look(engine.world(), BLOCK, ORDER) == first
+    assert len(balancers["front"].calls) == asked
+
+
+def test_each_look_keeps_the_watch_away_until_after_the_next(
+    engine: Engine, balancers: dict[str, MemoryLoadBalancer]
+) -> None:
+    balancers["front"].begin("web-1")
+    look(engine.world(), BLOCK, ORDER)
+    for _ in range(30):
+        engine.now += 2
+        assert engine.store.due(engine.now) == []
+        look(engine.world(), BLOCK, ORDER)
+    (due,) = engine.store.due(engine.now + 2 + Limits().nudge_seconds)
+    assert due.check_at > engine.now
+
+
+def test_a_host_that_is_never_found_healthy_fails_and_is_taken_out_again(
+    engine: Engine, balancers: dict[str, MemoryLoadBalancer]
+) -> None:
+    balancers["front"].ail("web-1")
+    assert isinstance(look(engine.world(), ALLOW, ORDER), LookAgain)
+    assert "web-1" in balancers["back"].serving
+    engine.now += 600
+    outcome = look(engine.world(), ALLOW, ORDER)
+    assert isinstance(outcome, Outcome)
+    assert outcome.status is EventStatus.FAILED
+    assert outcome.diagnostics is not None
+    assert outcome.diagnostics.message == (
+        "The load balancer did not get there within 600 seconds; last it said: front: unhealthy."
+    )
+    balancers["front"].heal("web-1")
+    assert "web-1" not in balancers["front"].serving | balancers["back"].serving
+
+
+def test_a_balancer_that_is_away_is_asked_again_until_the_time_is_over(
+    engine: Engine, balancers: dict[str, MemoryLoadBalancer]
+) -> None:
+    balancers["front"].go_away("connection refused")
+    assert isinstance(look(engine.world(), BLOCK, ORDER), LookAgain)
+    engine.now += 300
+    balancers["front"].come_back()
+    outcome = look(engine.world(), BLOCK, ORDER)
+    assert isinstance(outcome, Outcome)
+    assert outcome.status is EventStatus.SUCCEEDED
+
+
+def refuse(balancers: dict[str, MemoryLoadBalancer], _: Engine) -> None:
+    balancers["front"].refuse("web-1", "no such server")
+
+
+def lose(_: dict[str, MemoryLoadBalancer], engine: Engine) -> None:
+    engine.balancers = MemoryLoadBalancers({})
+
+
+@pytest.mark.parametrize(("trouble", "word"), [(refuse, "no such server"), (lose, "no load balancer")])
+def test_what_asking_again_would_not_help_fails_at_once(
+    engine: Engine,
+    balancers: dict[str, MemoryLoadBalancer],
+    trouble: Callable[[dict[str, MemoryLoadBalancer], Engine], None],
+    word: str,
+) -> None:
+    trouble(balancers, engine)
+    outcome = look(engine.world(), BLOCK, ORDER)
+    assert isinstance(outcome, Outcome)
+    assert outcome.status is EventStatus.FAILED
+    assert outcome.diagnostics is not None
+    assert word in outcome.diagnostics.message
+
+
+def test_a_stop_begins_nothing_new_and_lets_what_was_begun_end(
+    engine: Engine, balancers: dict[str, MemoryLoadBalancer]
+) -> None:
+    balancers["front"].begin("web-1")
+    assert isinstance(look(engine.world(), BLOCK, ORDER), LookAgain)
+    engine.store.change(ID, lambda d: Change(d.model_copy(update={"stopping": STOP})))
+    assert isinstance(look(engine.world(), BLOCK, ORDER), LookAgain)
+    skipped = look(engine.world(), ALLOW, ORDER)
+    assert isinstance(skipped, Outcome)
+    assert skipped.status is EventStatus.SKIPPED
+    engine.store.change(ID, lambda d: Change(d.model_copy(update={"cutting": True})))
+    cut = look(engine.world(), BLOCK, ORDER)
+    assert isinstance(cut, Outcome)
+    assert cut.status is EventStatus.FAILED
+
+
+def test_another_attempt_is_not_looked_at(engine: Engine) -> None:
+    with pytest.raises(Ignore):
+        look(engine.world(), BLOCK, an_order("web-1", attempt="t-0"))
+    with pytest.raises(Ignore):
+        look(engine.world(), BLOCK, an_order("web-9"))
+
+
+def test_after_a_failure_nothing_is_asked_of_a_balancer(
+    engine: Engine, balancers: dict[str, MemoryLoadBalancer]
+) -> None:
+    failed = HostReport(order=ORDER, outcomes=(an_outcome(BEHIND[0], EventStatus.FAILED),))
+    told: Any = block_traffic.run(wire(failed))
+    assert told.__json__()["outcomes"][-1] == {"event": "BlockTraffic", "status": "Skipped"}
+    assert balancers["front"].calls == ()
+    assert engine.store.target(ID, "web-1") is not None
+
+
+def test_the_next_look_is_a_message_of_its_own_that_is_not_too_old(
+    engine: Engine, balancers: dict[str, MemoryLoadBalancer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    balancers["front"].ail("web-1")
+    asked: dict[str, Any] = {}
+
+    def retry(**options: Any) -> Retry:
+        asked.update(options)
+        return Retry()
+
+    monkeypatch.setattr(allow_traffic, "retry", retry)
+    with pytest.raises(Retry):
+        allow_traffic.run(wire(HostReport(order=ORDER)))
+    assert asked == {"countdown": 0.1, "expires": engine.world().limits.pickup_seconds + 0.1, "max_retries": None}
+
+
+def test_looks_grow_rarer_and_stay_within_bounds() -> None:
+    looks = [next_look(waited) for waited in (0, 0.5, 1, 5, 10, 20, 3600)]
+    assert looks == sorted(looks)
+    assert (looks[0], looks[-1]) == (0.1, 2.0)

@@ -1,0 +1,82 @@
+"""When a host that is on its way out of traffic, or back into it, is looked at again, and what its event comes to.
+
+A wait is a stored deadline and a rescheduled look: nobody sleeps through it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from domain import reasons
+from domain.deployments import Deployment, EventRecord
+from domain.lifecycle import Event
+from domain.reports import Diagnostics, ErrorCode, EventStatus, Outcome
+from domain.traffic import Standing
+from domain.values import Instant
+
+SOONEST = 0.1
+LATEST = 2.0
+SHARE = 0.1
+"""A host is looked at again once it has waited a tenth longer than it had."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookAgain:
+    """Not there yet: look again after so many seconds."""
+
+    seconds: float
+
+
+def next_look(waited: float) -> float:
+    """Seconds until the next look at a host that has waited so long."""
+    return min(LATEST, max(SOONEST, waited * SHARE))
+
+
+def judge(
+    event: Event,
+    standings: Mapping[str, Standing],
+    *,
+    began: Instant,
+    now: Instant,
+    limit: float,
+    deployment: Deployment,
+) -> Outcome | LookAgain:
+    """What a traffic event comes to, by what each balancer says: all must be done."""
+    if all(standing.done for standing in standings.values()):
+        return Outcome(event=event, status=EventStatus.SUCCEEDED, start_time=began, end_time=now)
+    if deployment.cutting:
+        return failed(event, reasons.BALANCER_CUT, began=began, now=now)
+    if now - began >= limit:
+        text = reasons.BALANCER_TIMEOUT.format(seconds=round(limit), last=words(standings))
+        return failed(event, text, began=began, now=now, code=ErrorCode.SCRIPT_TIMED_OUT)
+    return LookAgain(min(next_look(now - began), began + limit - now))
+
+
+def words(standings: Mapping[str, Standing]) -> str:
+    """What the balancers that are not done say."""
+    waiting = [f"{name}: {standing.detail or 'not there yet'}" for name, standing in standings.items()]
+    unfinished = [text for text, standing in zip(waiting, standings.values(), strict=True) if not standing.done]
+    return "; ".join(unfinished or waiting)
+
+
+def failed(
+    event: Event, text: str, *, began: Instant | None, now: Instant, code: ErrorCode = ErrorCode.UNKNOWN_ERROR
+) -> Outcome:
+    """The event failed, with the reason for a person."""
+    problem = Diagnostics(error_code=code, message=text)
+    return Outcome(event=event, status=EventStatus.FAILED, start_time=began, end_time=now, diagnostics=problem)
+
+
+def outcome_on_record(event: Event, held: EventRecord | None) -> Outcome | None:
+    """How the event ended already, if it did."""
+    if held is None or not held.status.final:
+        return None
+    return Outcome(
+        event=event,
+        status=held.status,
+        start_time=held.start_time,
+        end_time=held.end_time,
+        diagnostics=held.diagnostics,
+        forgiven=held.forgiven,
+    )
