@@ -37,6 +37,7 @@ from tests.aws import KEYS, REGION, FakeAws
 from tests.services import background, free_port, require, wait_until
 
 DRAIN_SECONDS = 100.0
+DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "balancers.md"
 SECRET = "a-secret-of-the-webhook"
 
 

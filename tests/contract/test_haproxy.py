@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -13,8 +16,8 @@ import pytest
 from adapters.load_balancers import haproxy as module
 from adapters.load_balancers.haproxy import HaproxyBalancer
 from domain.errors import BalancerMissing, BalancerRefuses, WorldError
-from tests.balancers import Proxied, get, haproxy, target_of
-from tests.services import wait_until
+from tests.balancers import DOCUMENT, PATH, Proxied, get, haproxy, target_of
+from tests.services import require, wait_until
 
 
 @pytest.fixture
@@ -114,3 +117,11 @@ def speak(server: socket.socket, says: bytes | None) -> None:
             continue
         except OSError:
             return
+
+
+def test_the_configuration_of_the_document_is_good(tmp_path: Path) -> None:
+    binary, config = require(shutil.which("haproxy", path=PATH), "haproxy"), tmp_path / "haproxy.cfg"
+    (block,) = re.findall(r"```haproxy\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+    config.write_text(block)
+    checked = subprocess.run([binary, "-c", "-f", str(config)], capture_output=True, text=True, timeout=20, check=False)
+    assert checked.returncode == 0, checked.stderr

@@ -3,6 +3,9 @@ writing and reading."""
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +16,8 @@ from adapters.load_balancers.nginx_upstream import lines_of, put_in, taken_out
 from adapters.load_balancers.nginx_workers import workers_of
 from domain.errors import BalancerMissing, BalancerRefuses, WorldError
 from domain.ports import LoadBalancer
-from tests.balancers import Proxied, nginx, target_of
-from tests.services import wait_until
+from tests.balancers import DOCUMENT, PATH, Proxied, nginx, target_of
+from tests.services import require, wait_until
 
 
 @pytest.fixture
@@ -147,3 +150,14 @@ def test_the_first_and_the_last_server_of_an_upstream() -> None:
     out = taken_out(made, "web-1", "10.0.0.1:80")
     assert "    server 10.0.0.1:80 down; # web-1 added by Slipway\n" in out
     assert "server 10.0.0.9:80; # web-1" in put_in(out, "web", "web-1", "10.0.0.9:80")
+
+
+def test_the_configuration_of_the_document_is_good(tmp_path: Path) -> None:
+    binary, config = require(shutil.which("nginx", path=PATH), "nginx"), tmp_path / "nginx.conf"
+    whole, upstream = re.findall(r"```nginx\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "slipway").mkdir()
+    (tmp_path / "slipway" / "site.conf").write_text(upstream)
+    config.write_text(f"pid {tmp_path}/pid;\n" + whole.replace("/etc/nginx", str(tmp_path)))
+    checked = subprocess.run([binary, "-t", "-c", str(config)], capture_output=True, text=True, timeout=20, check=False)
+    assert checked.returncode == 0, checked.stderr
+    assert len(lines_of(upstream, "web-2", "")) == 1
