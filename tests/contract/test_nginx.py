@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from adapters.load_balancers import nginx as module
-from adapters.load_balancers.nginx_upstream import lines_of, put_in, taken_out
+from adapters.load_balancers.nginx_upstream import Place, lines_of, put_in, taken_out
 from adapters.load_balancers.nginx_workers import workers_of
 from domain.errors import BalancerMissing, BalancerRefuses, WorldError
 from domain.ports import LoadBalancer
@@ -106,7 +106,7 @@ def test_a_state_that_cannot_be_read_is_made_anew(rig: Proxied, file: Path) -> N
 def test_what_is_missing_says_how_to_mend_it(rig: Proxied, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     balancer = rig.open()
     balancer.check()  # type: ignore[attr-defined]
-    with pytest.raises(BalancerRefuses, match="give the host the tag slipway:address=HOST:PORT"):
+    with pytest.raises(BalancerRefuses, match="give the host 'web-7' the tag slipway:address=HOST:PORT"):
         balancer.allow(target_of("web-7"), waited=0)
     monkeypatch.setattr(module, "LOCK_SECONDS", 0.1)
     with module._locked(file.with_name(".web.conf.slipway-lock")), pytest.raises(WorldError, match="another process"):
@@ -130,26 +130,46 @@ def test_a_folder_that_is_not_there_is_found_beforehand(rig: Proxied, tmp_path: 
 OWNERS = "upstream web {\n    server 10.0.0.1:80 weight=5;  # the old one\n    server www.internal; # web-2\n}\n"
 
 
-def test_lines_are_found_by_id_or_address() -> None:
-    assert [line.address for line in lines_of(OWNERS, "web-1", "10.0.0.1:80")] == ["10.0.0.1:80"]
-    assert [line.address for line in lines_of(OWNERS, "web-2", "")] == ["www.internal"]
-    assert [line.address for line in lines_of(OWNERS, "web-9", "www.internal:80")] == ["www.internal"]
-    assert not lines_of(OWNERS, "web-9", "10.0.0.1:8080")
+OLD, NEW = ("10.0.0.1", 80), ("10.0.0.9", 80)
+
+
+@pytest.mark.parametrize(
+    ("host", "place", "found"),
+    [
+        ("web-1", ("10.0.0.1", 80), ["10.0.0.1:80"]),
+        ("web-2", None, ["www.internal"]),
+        ("web-2", ("10.0.0.7", None), ["www.internal"]),
+        ("web-9", ("www.internal", 80), ["www.internal"]),
+        ("web-9", ("10.0.0.1", 8080), []),
+        ("web-9", ("0.0.0.1", None), []),
+        ("the", None, ["10.0.0.1:80"]),
+    ],
+)
+def test_lines_are_found_by_id_or_address(host: str, place: Place | None, found: list[str]) -> None:
+    assert [line.address for line in lines_of(OWNERS, host, place)] == found
+
+
+def test_an_address_without_a_port_is_not_enough_to_know_a_host() -> None:
+    for host in ("10.0.0.1", "www.internal"):
+        with pytest.raises(BalancerRefuses, match="none says that it is web-9: name the host behind"):
+            lines_of(OWNERS, "web-9", (host, None))
 
 
 def test_a_line_is_marked_and_unmarked() -> None:
-    out = taken_out(OWNERS, "web-1", "10.0.0.1:80")
+    out = taken_out(OWNERS, "web-1", OLD)
     assert "    server 10.0.0.1:80 weight=5 down; # the old one\n" in out
-    assert taken_out(out, "web-1", "10.0.0.1:80") == out
-    assert put_in(out, "web", "web-1", "10.0.0.1:80") == OWNERS.replace(";  #", "; #")
+    assert taken_out(out, "web-1", OLD) == out
+    assert put_in(out, "web", "web-1", OLD) == OWNERS.replace(";  #", "; #")
 
 
 def test_the_first_and_the_last_server_of_an_upstream() -> None:
-    made = put_in("", "web", "web-1", "10.0.0.1:80")
+    made = put_in("", "web", "web-1", OLD)
     assert "upstream web {\n    server 10.0.0.1:80; # web-1 added by Slipway\n}\n" in made
-    out = taken_out(made, "web-1", "10.0.0.1:80")
+    out = taken_out(made, "web-1", OLD)
     assert "    server 10.0.0.1:80 down; # web-1 added by Slipway\n" in out
-    assert "server 10.0.0.9:80; # web-1" in put_in(out, "web", "web-1", "10.0.0.9:80")
+    assert "server 10.0.0.9:80; # web-1" in put_in(out, "web", "web-1", NEW)
+    assert "server 10.0.0.1:80; # web-1" in put_in(out, "web", "web-1", ("10.0.0.9", None))
+    assert "server [::1]:80; # web-2 added" in put_in(out, "web", "web-2", ("::1", 80))
 
 
 def test_the_configuration_of_the_document_is_good(tmp_path: Path) -> None:
@@ -160,4 +180,4 @@ def test_the_configuration_of_the_document_is_good(tmp_path: Path) -> None:
     config.write_text(f"pid {tmp_path}/pid;\n" + whole.replace("/etc/nginx", str(tmp_path)))
     checked = subprocess.run([binary, "-t", "-c", str(config)], capture_output=True, text=True, timeout=20, check=False)
     assert checked.returncode == 0, checked.stderr
-    assert len(lines_of(upstream, "web-2", "")) == 1
+    assert len(lines_of(upstream, "web-2", None)) == 1
