@@ -50,6 +50,28 @@ def test_a_terminating_instance() -> None:
     assert found == ACTION.model_copy(update={"transition": Transition.TERMINATING})
 
 
+@pytest.mark.parametrize(
+    ("transition", "origin", "destination", "warm"),
+    [
+        ("LAUNCHING", "EC2", "WarmPool", True),
+        ("LAUNCHING", "WarmPool", "AutoScalingGroup", False),
+        ("LAUNCHING", "EC2", "AutoScalingGroup", False),
+        ("TERMINATING", "WarmPool", "EC2", True),
+        ("TERMINATING", "AutoScalingGroup", "WarmPool", False),
+        ("TERMINATING", "AutoScalingGroup", "EC2", False),
+    ],
+)
+def test_an_instance_in_a_warm_pool_is_told_apart(transition: str, origin: str, destination: str, warm: bool) -> None:
+    way = {
+        "LifecycleTransition": f"autoscaling:EC2_INSTANCE_{transition}",
+        "Origin": origin,
+        "Destination": destination,
+    }
+    found = read_notice(json.dumps({**PLAIN, **way}).encode())
+    assert found is not None
+    assert found.warm is warm
+
+
 @pytest.mark.parametrize("wrap", [lambda it: it, sns])
 def test_a_test_asks_for_nothing(wrap: Any) -> None:
     content = {"Event": "autoscaling:TEST_NOTIFICATION", "AutoScalingGroupName": "g", "RequestId": "r"}

@@ -82,6 +82,10 @@ def test_termination_is_for_those_that_asked_for_it() -> None:
     assert found(an_action(TERMINATING), *groups) == ["g-2"]
 
 
+def test_an_instance_in_a_warm_pool_concerns_nobody() -> None:
+    assert found(an_action().model_copy(update={"warm": True}), scaled("g-1"), scaled("g-2", hooks=(a_hook(),))) == []
+
+
 # --- what Auto Scaling is told ---
 
 ENDED = st.sampled_from([DeploymentStatus.SUCCEEDED, DeploymentStatus.FAILED, DeploymentStatus.STOPPED])
