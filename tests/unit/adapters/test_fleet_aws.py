@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from adapters.aws import Aws, AwsAccess
 from adapters.fleet import ec2
-from adapters.fleet.auto_scaling import missing_of
+from adapters.fleet.auto_scaling import memberships_of, missing_of
 from adapters.fleet.ec2 import Ec2Fleet, narrowing
 from adapters.fleet.registered import RegisteredFleet
 from adapters.fleet.united import UnitedFleet
@@ -80,6 +80,17 @@ def test_members_of_an_auto_scaling_group_join_those_with_tags_each_once(
     assert set(found) == {*members, *others}
     assert {found[name].auto_scaling_groups for name in members} == {("union",)}
     assert {found[name].zone for name in members} == {f"{REGION}b"}
+
+
+def test_members_that_come_and_go_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    states = ["Pending", "Pending:Wait", "InService", "Standby", "Terminating:Wait", "Terminating:Proceed"]
+    members = [{"InstanceId": state, "LifecycleState": state} for state in states]
+    page = {"AutoScalingGroups": [{"AutoScalingGroupName": "fleet", "Instances": members}]}
+    monkeypatch.setattr(Aws, "pages", lambda *_, **__: [page])
+    found = memberships_of(Aws(AwsAccess(region=REGION)), ["fleet"])
+    assert {name for name, each in found.items() if each.groups} == set(states[:4])
+    assert {name for name, each in found.items() if each.launching} == set(states[:2])
+    assert {name for name, each in found.items() if each.leaving} == set(states[4:])
 
 
 def test_an_auto_scaling_group_that_is_gone_ends_the_deployment(aws: FakeAws) -> None:

@@ -290,3 +290,47 @@ class TestEnvironments:
         told = refusal()
         assert says in told
         assert "hush" not in told
+
+
+QUEUE = {
+    "SLIPWAY_AWS__ENABLED": "true",
+    "SLIPWAY_AWS__LIFECYCLE_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/111122223333/lifecycle",
+    "SLIPWAY_AWS__LIFECYCLE_QUEUE_ARN": "arn:aws:sqs:eu-central-1:111122223333:lifecycle",
+    "SLIPWAY_AWS__LIFECYCLE_ROLE_ARN": "arn:aws:iam::111122223333:role/path/notifier",
+}
+
+
+def with_queue(monkeypatch: pytest.MonkeyPatch, *without: str, **changed: str) -> None:
+    given = {name: value for name, value in QUEUE.items() if name.rpartition("__")[2] not in without}
+    for name, value in {**given, **{f"SLIPWAY_AWS__{key}": text for key, text in changed.items()}}.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_hooks_need_a_queue_and_a_role(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not load_settings().aws.hooks
+    with_queue(monkeypatch)
+    assert load_settings().aws.hooks
+
+
+def test_a_queue_alone_is_heard_and_makes_no_hooks(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_queue(monkeypatch, "LIFECYCLE_QUEUE_ARN", "LIFECYCLE_ROLE_ARN")
+    assert not load_settings().aws.hooks
+
+
+@pytest.mark.parametrize(
+    ("without", "changed", "why"),
+    [
+        (["ENABLED"], {}, "needs aws.enabled"),
+        (["LIFECYCLE_ROLE_ARN"], {}, "belong together"),
+        (["LIFECYCLE_QUEUE_ARN"], {}, "belong together"),
+        (["LIFECYCLE_QUEUE_URL"], {}, "set lifecycle_queue_url"),
+        ([], {"LIFECYCLE_QUEUE_URL": "lifecycle"}, "LIFECYCLE_QUEUE_URL"),
+        ([], {"LIFECYCLE_QUEUE_ARN": "arn:aws:sqs:eu-central-1:111122223333:a.fifo"}, "LIFECYCLE_QUEUE_ARN"),
+        ([], {"LIFECYCLE_ROLE_ARN": "arn:aws:iam::111122223333:user/me"}, "LIFECYCLE_ROLE_ARN"),
+    ],
+)
+def test_half_a_queue_is_refused(
+    monkeypatch: pytest.MonkeyPatch, without: list[str], changed: dict[str, str], why: str
+) -> None:
+    with_queue(monkeypatch, *without, **changed)
+    assert why in refusal()

@@ -9,13 +9,14 @@ from adapters.environments.command import CommandEnvironment
 from adapters.environments.instances import SingleInstances
 from adapters.store.memory import MemoryStore
 from api.operations.github import delete_git_hub_account_token, list_git_hub_account_token_names
-from config.settings import Settings
+from config.settings import InvalidSettings, Settings
 from domain.api_errors import OperationNotSupported
-from domain.errors import AutoScalingGroupMissing
+from domain.errors import AutoScalingGroupMissing, AwsOff
 from domain.fleet import Instance, TargetKind
+from domain.scaling import ScalingHook
 from tests.unit.tasks.engine import Engine
 from tests.unit.workflows.engine_values import a_group
-from workers.wiring import make_environments, make_fleet, make_site
+from workers.wiring import make_environments, make_fleet, make_lifecycle_queue, make_scaling, make_site
 
 
 def test_the_api_names_the_github_tokens_of_the_settings_and_tells_none() -> None:
@@ -67,3 +68,14 @@ def test_a_group_may_name_an_environment() -> None:
     )
     site = make_site(settings, Engine(store=MemoryStore()).world())
     assert site.missing_auto_scaling_groups(["vms"]) == ()
+
+
+def test_without_aws_there_are_no_hooks_and_nobody_listens() -> None:
+    settings = Settings(store={"url": "redis://127.0.0.1:1"})
+    site = make_site(settings, Engine(store=MemoryStore()).world())
+    assert site.put_hook is None
+    assert not site.delete_hook(ScalingHook(auto_scaling_group="a", name="left"))
+    with pytest.raises(AwsOff, match="SLIPWAY_AWS__ENABLED"):
+        make_scaling(settings)
+    with pytest.raises(InvalidSettings, match="SLIPWAY_AWS__LIFECYCLE_QUEUE_URL"):
+        make_lifecycle_queue(settings)
