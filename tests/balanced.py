@@ -53,17 +53,21 @@ class Applications:
 
 
 @contextlib.contextmanager
-def applications(folder: Path, hosts: Sequence[str]) -> Iterator[tuple[Applications, HAProxy]]:
-    """Version v1 on every host, in service at HAProxy."""
+def applications(
+    folder: Path, hosts: Sequence[str], waiting: Sequence[str] = ()
+) -> Iterator[tuple[Applications, HAProxy]]:
+    """Version v1 on `hosts`, in service at HAProxy; it knows those `waiting`, where nothing runs yet."""
     require(find_haproxy(), "haproxy")
-    front, *ports = pick_ports(1 + len(hosts))
-    running = Applications(folder, dict(zip(hosts, ports, strict=True)))
+    front, *ports = pick_ports(1 + len(hosts) + len(waiting))
+    placed = dict(zip((*hosts, *waiting), ports, strict=True))
+    running = Applications(folder, placed)
     try:
         for host in hosts:
             running.start(host, "v1")
-        servers = [Server(host, port) for host, port in zip(hosts, ports, strict=True)]
+        servers = [Server(host, port, in_service=host in hosts) for host, port in placed.items()]
         with HAProxy(folder, front, servers) as balancer:
-            wait_until(lambda: set(balancer.statuses().values()) == {"UP"}, "health of all hosts")
+            expected = dict.fromkeys(hosts, "UP") | dict.fromkeys(waiting, "MAINT")
+            wait_until(lambda: balancer.statuses() == expected, "health of all hosts")
             yield running, balancer
     finally:
         running.stop_all()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import resource
 import signal
 from collections import deque
 from pathlib import Path
@@ -45,8 +46,8 @@ class Load:
         number = 0
         while not end.is_set():
             due = began + number / self._rate
-            if (ahead := due - loop.time()) > 0:
-                await asyncio.sleep(ahead)
+            # Also where it is behind: what was sent must be heard.
+            await asyncio.sleep(max(0.0, due - loop.time()))
             number += 1
             task = asyncio.create_task(self._request(due, fresh=(number * self._fresh) % 1 < self._fresh))
             waiting.add(task)
@@ -135,6 +136,9 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=500.0, help="requests a second")
     parser.add_argument("--fresh", type=float, default=0.2, help="the share that opens a connection of its own")
     given = parser.parse_args()
+    # Where nobody answers, every request holds a connection of its own.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     # Nothing here makes circles worth a pause of the whole load.
     gc.freeze()
     asyncio.run(_send(given))

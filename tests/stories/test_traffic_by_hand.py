@@ -53,6 +53,22 @@ def test_hosts_that_are_drained_replaced_and_put_back_lose_nothing(
     assert set(counts.hosts) == set(HOSTS)
 
 
+def test_traffic_that_goes_from_blue_to_green_loses_nothing(tmp_path: Path) -> None:
+    blue, green = ("blue-1", "blue-2"), ("green-1", "green-2")
+    with applications(tmp_path, blue, green) as (running, balancer), LoadProcess(tmp_path, balancer.port) as load:
+        answered_by(load, "v1", 100)
+        for host in green:
+            running.start(host, "v2")
+            put_back(balancer, host)
+        for host in blue:
+            take_out(balancer, host)
+            running.stop(host)
+        answered_by(load, "v2", load.counts().versions["v2"] + 100)
+        counts = load.end()
+    nothing_was_lost(counts)
+    assert set(counts.hosts) == {*blue, *green}
+
+
 @pytest.mark.parametrize("state", ["drain", "maint"])
 def test_a_version_that_is_never_healthy_never_answers(
     place: tuple[Applications, HAProxy], tmp_path: Path, state: str
