@@ -18,6 +18,7 @@ from domain.lifecycle import TABLE, Event
 from tasks.runtime import World
 from workflows import reporting
 from workflows.events import events_for
+from workflows.waits import waiting_for
 
 EVERY = 0.25
 """Seconds between looks."""
@@ -41,6 +42,8 @@ def look(world: World, deployment_id: str) -> DeploymentView:
         targets=targets,
         events=events,
         now=world.now(),
+        labels={record.target.target_id: label for record in targets if (label := deployment.label(record.index))},
+        waiting_for=waiting_for(deployment, world.now()),
     )
 
 

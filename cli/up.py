@@ -18,7 +18,7 @@ from config.endpoint import aws_variables, read_endpoint
 @click.option("--home", type=click.Path(path_type=Path), help="Where everything is kept; .slipway otherwise.")
 @json_option
 def up(agents: tuple[str, ...], flower: bool, home: Path | None, as_json: bool) -> None:
-    """Run Redis, bundle store, API, control, trigger, watch and Flower on this machine."""
+    """Run Redis, bundle store, API, control, trigger, watch, Flower and, with a queue, scaling on this machine."""
     from workers.installation import Installation
 
     mine = settings() if home is None else settings().model_copy(update={"home": home})

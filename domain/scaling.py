@@ -41,6 +41,8 @@ class LifecycleAction(Value):
     auto_scaling_group: str
     instance_id: str
     transition: Transition
+    warm: bool = False
+    """It goes into a warm pool instead of into service, or is terminated there: it is no member of the group."""
 
 
 class OpenAction(Value):

@@ -42,7 +42,7 @@ def take_action(world: World, action: LifecycleAction) -> None:
         heartbeat_at=world.now(),
     )
     world.store.lifecycle_actions.add(action.token, kept)
-    if not groups:
+    if not groups and not action.warm:
         logger.warning("no deployment group knows the hook %s of %s", action.hook, action.auto_scaling_group)
 
 

@@ -7,6 +7,7 @@ import contextlib
 import hmac
 import json
 import shutil
+import ssl
 import subprocess
 import threading
 import uuid
@@ -36,6 +37,7 @@ from tests.aws import KEYS, REGION, FakeAws
 from tests.services import background, free_port, require, wait_until
 
 DRAIN_SECONDS = 100.0
+DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "balancers.md"
 SECRET = "a-secret-of-the-webhook"
 
 
@@ -364,7 +366,7 @@ class InMemory:
 
 
 @contextlib.contextmanager
-def webhook() -> Iterator[InMemory]:
+def webhook(tls: ssl.SSLContext | None = None) -> Iterator[InMemory]:
     """What an owner would put behind a webhook, as docs/balancers.md says: a server that looks at the signature and
     moves a balancer of its own."""
     behind = InMemory()
@@ -398,7 +400,7 @@ def webhook() -> Iterator[InMemory]:
         def log_message(self, *_: object) -> None:
             """Nothing."""
 
-    with serving(Handler) as url:
+    with serving(Handler, tls) as url:
 
         def make() -> LoadBalancer:
             return WebhookBalancer(name="edge", url=f"{url}/slipway", secret=SECRET)
@@ -408,13 +410,15 @@ def webhook() -> Iterator[InMemory]:
 
 
 @contextlib.contextmanager
-def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+def serving(handler: type[BaseHTTPRequestHandler], tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """A server of this process; its address."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with Quiet(("127.0.0.1", 0), handler) as server:
+        if tls:
+            server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}"
+            yield f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
             thread.join()

@@ -22,6 +22,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9-]{36}")
 _INSTANCE = re.compile(r"i-[0-9a-f]{8,17}")
 _HOOK = re.compile(r"[A-Za-z0-9\-_/]{1,255}")
 _LONGEST_NAME = 255
+_WARM_POOL = "WarmPool"
 
 
 class NoNotice(ValueError):
@@ -43,6 +44,7 @@ def read_notice(body: bytes) -> LifecycleAction | None:
         auto_scaling_group=_name(notice),
         instance_id=_matching(notice, "EC2InstanceId", _INSTANCE),
         transition=transition,
+        warm=notice.get("Destination" if transition is Transition.LAUNCHING else "Origin") == _WARM_POOL,
     )
 
 

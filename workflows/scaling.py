@@ -31,7 +31,8 @@ def groups_of(action: LifecycleAction, groups: Iterable[DeploymentGroup]) -> lis
     """The deployment groups that an action concerns.
 
     A hook that was installed for a group is that group's. Any other hook is for all that have the Auto Scaling group
-    and no hook of their own there, for those have an action of their own.
+    and no hook of their own there, for those have an action of their own. An instance on its way into a warm pool
+    concerns none: it is told of again when it goes into service.
     """
     every = [group for group in groups if _wants(action, group)]
     names = [hook_named(group.hooks, action.auto_scaling_group, action.transition) for group in every]
@@ -40,7 +41,7 @@ def groups_of(action: LifecycleAction, groups: Iterable[DeploymentGroup]) -> lis
 
 
 def _wants(action: LifecycleAction, group: DeploymentGroup) -> bool:
-    if action.auto_scaling_group not in group.auto_scaling_groups:
+    if action.warm or action.auto_scaling_group not in group.auto_scaling_groups:
         return False
     return action.transition is Transition.LAUNCHING or bool(group.termination_hook_enabled)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from domain.groups import DeploymentGroup
 from domain.scaling import ScalingHook, Transition
 
-_WORDS = {Transition.LAUNCHING: "launch", Transition.TERMINATING: "termination"}
+_WORDS = {Transition.LAUNCHING: "launch-deployment", Transition.TERMINATING: "termination"}
 _STRANGE = re.compile(r"[^A-Za-z0-9_-]")
 """What the name of a deployment group may hold and that of a hook may not."""
 
@@ -36,7 +36,7 @@ def hooks_for(
 def hook_name(deployment_group_name: str, transition: Transition, unique: str) -> str:
     """The name of a new hook, as CodeDeploy forms it."""
     name = _STRANGE.sub("-", deployment_group_name)
-    return f"CodeDeploy-managed-automatic-{_WORDS[transition]}-deployment-hook-{name}-{unique}"
+    return f"CodeDeploy-managed-automatic-{_WORDS[transition]}-hook-{name}-{unique}"
 
 
 def without(hooks: Sequence[ScalingHook], others: Sequence[ScalingHook]) -> tuple[ScalingHook, ...]:

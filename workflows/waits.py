@@ -9,6 +9,7 @@ from domain.api_errors import DeploymentIsNotInReadyState, UnsupportedActionForD
 from domain.deployments import Deployment, PhaseKind, WaitType
 from domain.errors import DeploymentAlreadyCompleted
 from domain.moves import Change
+from domain.values import Instant
 
 _PHASES = {WaitType.READY_WAIT: PhaseKind.READY_WAIT, WaitType.TERMINATION_WAIT: PhaseKind.TERMINATION_WAIT}
 
@@ -53,3 +54,23 @@ def where_it_is(deployment: Deployment) -> str:
     """What a deployment is doing, for a person."""
     phase = deployment.under_way
     return (_WORDS[phase.kind] if phase else "it has not started") + "."
+
+
+def waiting_for(deployment: Deployment, now: Instant) -> str:
+    """What the deployment waits for, for a person; nothing while it works on hosts."""
+    phase = deployment.under_way
+    if phase is None or deployment.status.final or phase.kind.on_hosts:
+        return ""
+    left = max(0, round((deployment.until or now) - now))
+    return _WAITING[phase.kind].format(deployment_id=deployment.deployment_id, left=f"{left // 60}:{left % 60:02}")
+
+
+_WAITING = {
+    PhaseKind.BAKING: "what the zone shows; the next begins in {left}",
+    PhaseKind.PROVISION: "the replacement hosts, which are being made; given up in {left}",
+    PhaseKind.READY_WAIT: "`slipway continue {deployment_id}`; stopped in {left}",
+    PhaseKind.TERMINATION_WAIT: "the termination of the original hosts in {left}; "
+    "`slipway continue {deployment_id} --terminate` does it now",
+    PhaseKind.RETIRE: "the original hosts, which are being retired",
+    PhaseKind.ABANDON: "the replacement hosts, which are being removed",
+}

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from adapters.load_balancers.naming import address_of, is_ip, joined, refusing, server_name, shown
+from adapters.load_balancers.naming import address_of, is_at, is_ip, joined, place_of, refusing, server_name, shown
 from domain.errors import BalancerMissing, BalancerRefuses, WorldError
 from domain.fleet import Target
 from domain.traffic import Standing
@@ -112,15 +112,16 @@ class HaproxyBalancer:
         """The server of a host. One with the host's address and another name would go on getting requests unnoticed."""
         with refusing():
             servers = self._servers()
-        if name not in servers and target.address:
-            address = joined(*address_of(target, self._port))
-            for other, server in servers.items():
-                if server.address == address:
-                    raise BalancerRefuses(
-                        f"{self._backend} has {address} as {other}, not as {name}: map the host to it in the setting "
-                        "`servers`."
-                    )
-        return servers.get(name)
+        place = place_of(target, self._port)
+        if name in servers or place is None:
+            return servers.get(name)
+        for other, server in servers.items():
+            if is_at(server.address, place):
+                raise BalancerRefuses(
+                    f"{self._backend} has {server.address} as {other}, not as {name}: map the host to it in the "
+                    "setting `servers`."
+                )
+        return None
 
     def _check_fit(self, name: str, server: Server) -> None:
         if server.tracks:

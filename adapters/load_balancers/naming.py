@@ -30,23 +30,44 @@ def server_name(text: str) -> str:
     return text
 
 
-def address_of(target: Target, default_port: int | None) -> tuple[str, int]:
-    """Where a host's application listens; IPv6 without brackets. Raises BalancerRefuses saying how to tell it."""
-    tell = f"give the host the tag slipway:address=HOST:PORT, or set default_port ({shown(target.target_id)})"
+def place_of(target: Target, default_port: int | None) -> tuple[str, int | None] | None:
+    """Where a host's application listens, as far as it is known; IPv6 without brackets. Raises BalancerRefuses for what
+    is no address."""
     if not target.address:
-        raise BalancerRefuses(f"It is not known where the application listens: {tell}.")
+        return None
     host, port = _parts(target.address)
     number = int(port) if port else default_port
-    if number is None:
-        raise BalancerRefuses(f"The address {shown(target.address)} has no port: {tell}.")
-    if not host or not 1 <= number <= 65535:
-        raise BalancerRefuses(f"{shown(target.address)} is no address of the form HOST:PORT: {tell}.")
+    if not host or not (number is None or 1 <= number <= 65535):
+        raise BalancerRefuses(f"{shown(target.address)} is no address of the form HOST:PORT{_tell(target)}")
     return host, number
 
 
-def joined(host: str, port: int) -> str:
-    """`host:port`, with brackets around IPv6."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+def address_of(target: Target, default_port: int | None) -> tuple[str, int]:
+    """Where a host's application listens. Raises BalancerRefuses saying how to tell it."""
+    place = place_of(target, default_port)
+    if place is None:
+        raise BalancerRefuses(f"It is not known where the application listens{_tell(target)}")
+    host, port = place
+    if port is None:
+        raise BalancerRefuses(f"The address {shown(host)} has no port{_tell(target)}")
+    return host, port
+
+
+def _tell(target: Target) -> str:
+    return f": give the host {shown(target.target_id)} the tag slipway:address=HOST:PORT, or set default_port."
+
+
+def joined(host: str, port: int | None) -> str:
+    """`host:port`, or the host alone; with brackets around IPv6."""
+    bracketed = f"[{host}]" if ":" in host else host
+    return bracketed if port is None else f"{bracketed}:{port}"
+
+
+def is_at(listed: str, place: tuple[str, int | None]) -> bool:
+    """Whether a balancer's `host:port` is that place; where the port is not known, any will do."""
+    host, port = place
+    bare = listed.rpartition(":")[0] if port is None else listed
+    return bare == joined(host, port)
 
 
 def is_ip(host: str) -> bool:

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from adapters.load_balancers.exchange import exchange, reachable
-from adapters.load_balancers.naming import address_of, joined
+from adapters.load_balancers.naming import address_of, joined, place_of
 from adapters.load_balancers.nginx_upstream import checked_id, lines_of, put_in, taken_out
 from adapters.load_balancers.nginx_workers import Worker, alive, workers_of
 from domain.errors import BalancerMissing, BalancerRefuses, WorldError
@@ -75,10 +75,10 @@ class NginxBalancer:
 
     def block(self, target: Target, *, waited: float) -> Standing:
         """Done once nginx works with the file and no worker is left that knew the host, or after the limit."""
-        host, address = checked_id(target.target_id), self._address(target)
+        host, place = checked_id(target.target_id), place_of(target, self._port)
         with self._changing() as progress:
             text = self._text()
-            if not self._loaded(progress, taken_out(text, host, address), leaving=host):
+            if not self._loaded(progress, taken_out(text, host, place), leaving=host):
                 return Standing(done=False, detail="nginx reads its configuration")
             knew = progress.out.get(host)
             # Taken out by somebody else, who knows when: what is on its way out may know it.
@@ -89,15 +89,15 @@ class NginxBalancer:
 
     def allow(self, target: Target, *, waited: float) -> Standing:  # noqa: ARG002
         """Done once the host was found healthy and nginx works with the file that has it."""
-        host, address = checked_id(target.target_id), self._address(target)
-        lines = lines_of(self._text(), host, address)
+        host, place = checked_id(target.target_id), place_of(target, self._port)
+        lines = lines_of(self._text(), host, place)
         try:
-            self._probe(target, [line.address for line in lines if not (line.ours and address)])
+            self._probe(target, [line.address for line in lines if not (line.ours and place and place[1])])
         except WorldError as error:
             return Standing(done=False, detail=f"unhealthy: {error.message}")
         with self._changing() as progress:
             progress.out.pop(host, None)
-            done = self._loaded(progress, put_in(self._text(), self._upstream, host, address))
+            done = self._loaded(progress, put_in(self._text(), self._upstream, host, place))
         return Standing(done=done, detail="in service" if done else "nginx reads its configuration")
 
     def check(self) -> None:
@@ -105,9 +105,6 @@ class NginxBalancer:
         workers_of(self._pid_file)
         if not os.access(self._file.parent, os.W_OK):
             raise BalancerMissing(f"The folder of {self._file} is not there, or the control plane may not write to it.")
-
-    def _address(self, target: Target) -> str:
-        return joined(*address_of(target, self._port)) if target.address else ""
 
     def _probe(self, target: Target, declared: Sequence[str]) -> None:
         """The host's own answer, where the file says it is, or else where the target says."""

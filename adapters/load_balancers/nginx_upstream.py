@@ -7,7 +7,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from adapters.load_balancers.naming import is_at, joined
 from domain.errors import BalancerRefuses
+
+Place = tuple[str, int | None]
+"""Where a host listens: host, and port if that is known."""
 
 _SERVER = re.compile(r"\s*server\s+([^\s;#{}]+)([^;#{}]*);[ \t]*(?:#[ \t]*(.*))?\s*")
 _ANY_SERVER = re.compile(r"(?:^|[\s;{])server\s")
@@ -36,10 +40,14 @@ class Line:
         """Whether it gets no request."""
         return "down" in self.options
 
-    def is_of(self, host: str, address: str) -> bool:
+    def is_of(self, host: str, place: Place | None) -> bool:
         """Whether it is the line of a host: it names it or, if an owner wrote it, has its address."""
         named = self.comment.split(" ")[0] == host
-        return named or (not self.ours and bool(address) and _with_port(self.address) == address)
+        return named or (place is not None and place[1] is not None and self.may_be_at(place))
+
+    def may_be_at(self, place: Place) -> bool:
+        """Whether an owner wrote it, and for that place."""
+        return not self.ours and is_at(_with_port(self.address), place)
 
     def __str__(self) -> str:
         options = "".join(f" {option}" for option in self.options)
@@ -53,7 +61,7 @@ def checked_id(target_id: str) -> str:
     return target_id
 
 
-def lines_of(text: str, host: str, address: str) -> list[Line]:
+def lines_of(text: str, host: str, place: Place | None) -> list[Line]:
     """The lines of a host. Raises BalancerRefuses for a text that cannot be read line by line: a server that is
     overlooked would get requests while it is changed."""
     lines = [line for line in map(_parsed, text.splitlines()) if line]
@@ -61,13 +69,19 @@ def lines_of(text: str, host: str, address: str) -> list[Line]:
         raise BalancerRefuses(
             "Every server of the upstream file must have a line of its own: `server HOST:PORT; # ID`."
         )
-    return [line for line in lines if line.is_of(host, address)]
+    mine = [line for line in lines if line.is_of(host, place)]
+    if place and not mine and any(line.may_be_at(place) for line in lines):
+        raise BalancerRefuses(
+            f"The upstream file has servers at {joined(*place)}, and none says that it is {host}: name the host behind "
+            f"the server's line, as in `; # {host}`, or tell its port."
+        )
+    return mine
 
 
-def taken_out(text: str, host: str, address: str) -> str:
+def taken_out(text: str, host: str, place: Place | None) -> str:
     """The text without requests for the host. Its own line is marked `down`; one that Slipway added goes, unless it is
     the last: nginx refuses an upstream without any server."""
-    mine = lines_of(text, host, address)
+    mine = lines_of(text, host, place)
     others = len(mine) < sum(1 for line in map(_parsed, text.splitlines()) if line)
 
     def out(line: Line) -> str:
@@ -78,15 +92,18 @@ def taken_out(text: str, host: str, address: str) -> str:
     return _edited(text, lambda line: out(line) if line in mine and not line.down else None)
 
 
-def put_in(text: str, upstream: str, host: str, address: str) -> str:
+def put_in(text: str, upstream: str, host: str, place: Place | None) -> str:
     """The text with requests for the host: its own line without `down`, or a new one. A line that Slipway added follows
     a change of the address."""
     if not text.strip():
         text = f"{_HEAD}upstream {upstream} {{\n}}\n"
     if re.findall(r"^\s*upstream\s+(\S+?)\s*\{", text, re.MULTILINE) != [upstream]:
         raise BalancerRefuses(f"The upstream file must hold `upstream {upstream} {{ … }}` and no other upstream.")
-    mine = lines_of(text, host, address)
+    mine = lines_of(text, host, place)
+    address = joined(*place) if place and place[1] else ""
     if not mine:
+        if not address:
+            raise BalancerRefuses(f"It is not known on which address and port {host} listens.")
         end = text.rindex("}")
         return text[:end] + str(Line(address, comment=f"{host} {_ADDED}")) + text[end:]
 

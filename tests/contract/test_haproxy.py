@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -13,8 +16,8 @@ import pytest
 from adapters.load_balancers import haproxy as module
 from adapters.load_balancers.haproxy import HaproxyBalancer
 from domain.errors import BalancerMissing, BalancerRefuses, WorldError
-from tests.balancers import Proxied, get, haproxy, target_of
-from tests.services import wait_until
+from tests.balancers import DOCUMENT, PATH, Proxied, get, haproxy, target_of
+from tests.services import require, wait_until
 
 
 @pytest.fixture
@@ -49,10 +52,10 @@ def test_it_speaks_tcp_and_may_call_hosts_otherwise(rig: Proxied) -> None:
 
 
 def test_a_host_that_is_there_under_another_name_is_not_taken_for_unknown(rig: Proxied) -> None:
-    known = target_of("www-1", rig.hosts[0].address)
-    for step in (rig.open().block, rig.open().allow):
-        with pytest.raises(BalancerRefuses, match="as web-1, not as www-1: map the host"):
-            step(known, waited=0)
+    for address in (rig.hosts[1].address, "127.0.0.1"):
+        for step in (rig.open().block, rig.open().allow):
+            with pytest.raises(BalancerRefuses, match=r"as web-[12], not as www-2: map the host"):
+                step(target_of("www-2", address), waited=0)
 
 
 @pytest.mark.parametrize(("name", "why"), [("blind", "has no health check"), ("follows", "tracks web/web-1")])
@@ -114,3 +117,11 @@ def speak(server: socket.socket, says: bytes | None) -> None:
             continue
         except OSError:
             return
+
+
+def test_the_configuration_of_the_document_is_good(tmp_path: Path) -> None:
+    binary, config = require(shutil.which("haproxy", path=PATH), "haproxy"), tmp_path / "haproxy.cfg"
+    (block,) = re.findall(r"```haproxy\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+    config.write_text(block)
+    checked = subprocess.run([binary, "-c", "-f", str(config)], capture_output=True, text=True, timeout=20, check=False)
+    assert checked.returncode == 0, checked.stderr

@@ -9,10 +9,10 @@ from collections.abc import Callable
 import pytest
 
 from domain.applications import Application
-from domain.deployments import DeploymentStatus, Progress
+from domain.deployments import Deployment, DeploymentStatus, Progress
 from domain.errors import CallerError, Conflict, DeploymentLimitExceeded, IllegalMove
 from domain.groups import DeploymentGroup
-from domain.moves import Admitted, Shown
+from domain.moves import Admitted, Change, Shown
 from domain.ports import Store
 from tests.contract.conftest import Peers
 from tests.contract.store_values import NOW, a_deployment, a_happening, rolling, to_status
@@ -337,3 +337,54 @@ def test_a_lease_ends(open_store: Callable[..., tuple[Store, Peers]]) -> None:
 
 def test_a_store_answers(store: Store) -> None:
     store.ping()
+
+
+def on_instance(name: str, instance_id: str = "i-1", *, group: str = "g-1") -> Deployment:
+    return a_deployment(name, group=group).model_copy(update={"claims": f"{group}/{instance_id}"})
+
+
+def test_who_claims_something_else_runs_beside_the_group(store: Store) -> None:
+    assert store.admit(on_instance("d-1"), token=None, queue=False) == Admitted("d-1")
+    assert store.admit(on_instance("d-2", "i-2"), token=None, queue=False) == Admitted("d-2")
+    assert admit(store, "d-3") == Admitted("d-3")
+    assert [store.running(claimed) for claimed in ("g-1/i-1", "g-1/i-2", "g-1")] == ["d-1", "d-2", "d-3"]
+    assert store.active() == ["d-1", "d-2", "d-3"]
+    assert {deployment_id for _, deployment_id in store.recent(group_id="g-1")} == {"d-1", "d-2", "d-3"}
+    ended = store.change("d-1", END)
+    assert ended is not None
+    assert ended.freed is None
+    assert [store.running(claimed) for claimed in ("g-1/i-1", "g-1/i-2", "g-1")] == [None, "d-2", "d-3"]
+
+
+def test_who_claims_the_same_waits_for_it_alone(store: Store) -> None:
+    store.admit(on_instance("d-1"), token=None, queue=True)
+    admit(store, "d-2")
+    waiting = store.admit(on_instance("d-3"), token="t", queue=True)
+    assert waiting == Admitted("d-3", queued=True)
+    assert store.admit(on_instance("d-4"), token="t", queue=True) == Admitted("d-3", repeated=True, queued=True)
+    with pytest.raises(DeploymentLimitExceeded) as refusal:
+        store.admit(on_instance("d-5"), token=None, queue=False)
+    assert refusal.value.running == "d-1"
+    ended = store.change("d-2", END)
+    assert ended is not None
+    assert ended.freed is None
+    ended = store.change("d-1", END)
+    assert ended is not None
+    assert ended.freed == "d-3"
+    assert store.running("g-1/i-1") == "d-3"
+
+
+def test_a_claim_is_not_for_editing(store: Store) -> None:
+    admit(store, "d-1")
+    with pytest.raises(ValueError, match="not for editing"):
+        store.change("d-1", lambda present: Change(present.model_copy(update={"claims": "g-2"})))
+
+
+def test_a_deployment_that_ended_may_still_be_edited(store: Store) -> None:
+    admit(store, "d-1")
+    store.change("d-1", END)
+    store.change("d-1", lambda present: Change(present.model_copy(update={"auto_updates": ("d-2",)})))
+    found = store.deployment("d-1")
+    assert found is not None
+    assert (found.status, found.auto_updates) == (DeploymentStatus.FAILED, ("d-2",))
+    assert admit(store, "d-3") == Admitted("d-3")

@@ -1,10 +1,10 @@
 """Auto Scaling, end to end: real processes, a server that speaks like AWS, and boto3. Moto sends no lifecycle notices
-and knows no lifecycle actions: this test sends the notices as AWS does, and a server before moto's takes the answers."""
+and knows no lifecycle actions: the test sends the notices as AWS does, and a server before moto's takes the answers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ class Scene:
     api: Any
     folder: Path
     named: dict[str, str]
+    agents: list[str] = field(default_factory=list)
 
     def launched(self) -> str:
         """One more instance in the Auto Scaling group, with its agent."""
@@ -43,6 +44,7 @@ class Scene:
 
     def start_agent(self, instance_id: str) -> None:
         self.site.agent(instance_id)
+        self.agents.append(instance_id)
         wait_until(lambda: self.site.world.store.seen([instance_id])[0], "the agent's hello")
 
     def members(self) -> set[str]:
@@ -81,7 +83,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("scene")
     with (
         holding_aws() as aws,
-        Site(SLIPWAY_API__KEY="a key", SLIPWAY_API__PORT=str(port), **aws.environment) as site,
+        Site(limits={}, SLIPWAY_API__KEY="a key", SLIPWAY_API__PORT=str(port), **aws.environment) as site,
     ):
         for process in ("control", "watch", "scaling", "api"):
             site.start(process)
@@ -106,6 +108,9 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             ended = site.ended(site.deploy(write_revision(folder / "v1", hooks)))
             assert ended.status is DeploymentStatus.SUCCEEDED
             yield made
+            # Their end is of no interest here, and they would take a second each.
+            for process in ("api", "control", *(f"agent-{instance}" for instance in made.agents)):
+                site.kill(process)
 
 
 def test_a_launched_instance_gets_the_revision_once_and_goes_on(scene: Scene) -> None:

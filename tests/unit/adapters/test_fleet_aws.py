@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from adapters.aws import Aws, AwsAccess
 from adapters.fleet import ec2
-from adapters.fleet.auto_scaling import missing_of
+from adapters.fleet.auto_scaling import memberships_of, missing_of
 from adapters.fleet.ec2 import Ec2Fleet, narrowing
 from adapters.fleet.registered import RegisteredFleet
 from adapters.fleet.united import UnitedFleet
@@ -80,6 +80,17 @@ def test_members_of_an_auto_scaling_group_join_those_with_tags_each_once(
     assert set(found) == {*members, *others}
     assert {found[name].auto_scaling_groups for name in members} == {("union",)}
     assert {found[name].zone for name in members} == {f"{REGION}b"}
+
+
+def test_members_that_come_and_go_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    states = ["Pending", "Pending:Wait", "InService", "Standby", "Terminating:Wait", "Terminating:Proceed"]
+    members = [{"InstanceId": state, "LifecycleState": state} for state in states]
+    page = {"AutoScalingGroups": [{"AutoScalingGroupName": "fleet", "Instances": members}]}
+    monkeypatch.setattr(Aws, "pages", lambda *_, **__: [page])
+    found = memberships_of(Aws(AwsAccess(region=REGION)), ["fleet"])
+    assert {name for name, each in found.items() if each.groups} == set(states[:4])
+    assert {name for name, each in found.items() if each.launching} == set(states[:2])
+    assert {name for name, each in found.items() if each.leaving} == set(states[4:])
 
 
 def test_an_auto_scaling_group_that_is_gone_ends_the_deployment(aws: FakeAws) -> None:
@@ -189,3 +200,25 @@ def test_narrowing_leaves_out_no_host_of_the_group(
         values = narrowed[0]["Values"]
         assert isinstance(values, list)
         assert set(values) & tags.keys()
+
+
+def test_names_of_environments_are_not_asked_of_aws() -> None:
+    nowhere = Aws(AwsAccess(region=REGION, endpoint_url="http://127.0.0.1:1"))
+    assert Ec2Fleet(nowhere, elsewhere={"ours"}).instances(a_group(auto_scaling_groups=("ours",))) == []
+
+
+def test_members_of_environments_are_among_the_registered() -> None:
+    store = MemoryStore()
+    host = Instance(instance_id="web-1", kind=TargetKind.ON_PREMISES, arn="arn:1", auto_scaling_groups=("ours",))
+    store.instances.add("web-1", host)
+    group = a_group(auto_scaling_groups=("ours",))
+    assert RegisteredFleet(store.instances).instances(group) == ()
+    fleet = RegisteredFleet(store.instances, environments={"ours"})
+    assert choose(fleet.instances(group), group) == [host]
+    assert fleet.instances(a_group(auto_scaling_groups=("others",))) == ()
+
+
+def test_an_instance_has_the_address_by_which_others_reach_it(aws: FakeAws) -> None:
+    (web,) = aws.run(role="address")
+    told = aws.client("ec2").describe_instances(InstanceIds=[web])["Reservations"][0]["Instances"][0]
+    assert chosen(aws, tagged(role="address"))[web].address == told["PrivateIpAddress"]

@@ -253,3 +253,84 @@ class TestRevisionSources:
             load_settings()
         assert says in refused.value.message
         assert "hush" not in refused.value.message
+
+
+class TestEnvironments:
+    """Programs that make hosts: by name, from a file or as JSON, and secrets in no error."""
+
+    ONE = '{"vms": {"provision": ["make", "hosts"], "retire": ["remove"], "environment": {"TOKEN": "hush"}}}'
+
+    def test_they_are_json_in_a_variable(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SLIPWAY_ENVIRONMENTS", self.ONE)
+        vms = load_settings().environments["vms"]
+        assert (vms.provision, vms.retire, vms.seconds, vms.first_count) == (("make", "hosts"), ("remove",), 1800.0, 1)
+        assert vms.environment["TOKEN"].get_secret_value() == "hush"
+        assert "hush" not in f"{vms!r} {vms.model_dump_json()}"
+
+    def test_they_are_a_mapping_in_a_file(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        with_file(monkeypatch, tmp_path, f"environments: {self.ONE}")
+        assert load_settings().environments["vms"].retire == ("remove",)
+
+    @pytest.mark.parametrize(
+        ("value", "says"),
+        [
+            ("{hush", "must be JSON"),
+            ('{"a/b": {"provision": ["hush"], "retire": ["hush"]}}', "SLIPWAY_ENVIRONMENTS"),
+            ('{"vms": {"provision": ["hush"]}}', "SLIPWAY_ENVIRONMENTS__VMS__RETIRE: Field required"),
+            ('{"vms": {"provision": [], "retire": ["hush"]}}', "SLIPWAY_ENVIRONMENTS__VMS__PROVISION"),
+            ('{"vms": {"provision": "hush", "retire": ["hush"]}}', "SLIPWAY_ENVIRONMENTS__VMS__PROVISION"),
+            ('{"vms": {"provision": ["\\u0000hush"], "retire": ["hush"]}}', "SLIPWAY_ENVIRONMENTS__VMS__PROVISION"),
+            ('{"vms": {"provision": ["p"], "retire": ["r"], "secnds": "hush"}}', "SLIPWAY_ENVIRONMENTS__VMS__SECNDS"),
+            ('{"vms": {"provision": ["p"], "retire": ["r"], "environment": {"A": "hush\\u0000"}}}', "a zero byte"),
+            ('{"vms": {"provision": ["p"], "retire": ["r"], "environment": {"A=B": "hush"}}}', "SLIPWAY_ENVIRONMENTS"),
+        ],
+    )
+    def test_what_is_wrong_is_named(self, monkeypatch: pytest.MonkeyPatch, value: str, says: str) -> None:
+        monkeypatch.setenv("SLIPWAY_ENVIRONMENTS", value)
+        told = refusal()
+        assert says in told
+        assert "hush" not in told
+
+
+QUEUE = {
+    "SLIPWAY_AWS__ENABLED": "true",
+    "SLIPWAY_AWS__LIFECYCLE_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/111122223333/lifecycle",
+    "SLIPWAY_AWS__LIFECYCLE_QUEUE_ARN": "arn:aws:sqs:eu-central-1:111122223333:lifecycle",
+    "SLIPWAY_AWS__LIFECYCLE_ROLE_ARN": "arn:aws:iam::111122223333:role/path/notifier",
+}
+
+
+def with_queue(monkeypatch: pytest.MonkeyPatch, *without: str, **changed: str) -> None:
+    given = {name: value for name, value in QUEUE.items() if name.rpartition("__")[2] not in without}
+    for name, value in {**given, **{f"SLIPWAY_AWS__{key}": text for key, text in changed.items()}}.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_hooks_need_a_queue_and_a_role(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not load_settings().aws.hooks
+    with_queue(monkeypatch)
+    assert load_settings().aws.hooks
+
+
+def test_a_queue_alone_is_heard_and_makes_no_hooks(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_queue(monkeypatch, "LIFECYCLE_QUEUE_ARN", "LIFECYCLE_ROLE_ARN")
+    assert not load_settings().aws.hooks
+
+
+@pytest.mark.parametrize(
+    ("without", "changed", "why"),
+    [
+        (["ENABLED"], {}, "needs aws.enabled"),
+        (["LIFECYCLE_ROLE_ARN"], {}, "belong together"),
+        (["LIFECYCLE_QUEUE_ARN"], {}, "belong together"),
+        (["LIFECYCLE_QUEUE_URL"], {}, "set lifecycle_queue_url"),
+        ([], {"LIFECYCLE_QUEUE_URL": "lifecycle"}, "LIFECYCLE_QUEUE_URL"),
+        ([], {"LIFECYCLE_QUEUE_ARN": "arn:aws:sqs:eu-central-1:111122223333:a.fifo"}, "LIFECYCLE_QUEUE_ARN"),
+        ([], {"LIFECYCLE_ROLE_ARN": "arn:aws:iam::111122223333:user/me"}, "LIFECYCLE_ROLE_ARN"),
+    ],
+)
+def test_half_a_queue_is_refused(
+    monkeypatch: pytest.MonkeyPatch, without: list[str], changed: dict[str, str], why: str
+) -> None:
+    with_queue(monkeypatch, *without, **changed)
+    assert why in refusal()

@@ -24,7 +24,7 @@ from domain.moves import Change
 from tests.unit.workflows.engine_values import EVENTS, NOW, STOP, a_deployment
 from workflows.admission import provisioned, stop
 from workflows.decide import conclude_phase, end_early, last_phase_over
-from workflows.waits import continued
+from workflows.waits import continued, waiting_for, where_it_is
 
 BLUE_GREEN = {"deployment_style": {"deployment_type": "BLUE_GREEN", "deployment_option": "WITH_TRAFFIC_CONTROL"}}
 HOSTS = {"first": 2, "count": 3, "lanes": 2, "floor": 1, "events": EVENTS}
@@ -228,3 +228,28 @@ def test_what_ends_early_says_why() -> None:
     assert kind_of(leaving) is PhaseKind.ABANDON
     over = last_phase_over(leaving, now=NOW).deployment
     assert (over.status, over.error_information) == (DeploymentStatus.FAILED, why)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (PhaseKind.READY_WAIT, "slipway continue d-AAAAAAAAA`; stopped in 10:00"),
+        (PhaseKind.TERMINATION_WAIT, "in 10:00; `slipway continue d-AAAAAAAAA --terminate`"),
+        (PhaseKind.PROVISION, "given up in 10:00"),
+        (PhaseKind.RETIRE, "being retired"),
+    ],
+)
+def test_a_wait_says_how_to_end_it_and_when_it_ends(kind: PhaseKind, words: str) -> None:
+    assert words in waiting_for(at(kind, until=NOW + 600), NOW)
+
+
+def test_work_on_hosts_waits_for_nothing() -> None:
+    assert waiting_for(at(PhaseKind.SHIFT), NOW) == ""
+    assert waiting_for(at(PhaseKind.RETIRE, status="Succeeded"), NOW) == ""
+
+
+def test_every_kind_of_phase_has_words_for_people() -> None:
+    for kind in PhaseKind:
+        phases = (Phase(kind=kind, count=1, lanes=1, events=EVENTS),)
+        assert where_it_is(a_deployment(phases=phases)).endswith(".")
+        assert bool(waiting_for(a_deployment(phases=phases), NOW)) is not kind.on_hosts
