@@ -4,6 +4,7 @@ at a fixed rate, and what became of each request."""
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console, RenderableType
+from rich.live import Live
 
 from cli.demo import DemoFailed, clean_up, start_installation
 from cli.deploy import upload
@@ -28,11 +30,13 @@ from domain.deployments import CreateDeployment
 
 RATE = 500.0
 """Requests a second."""
+CALM = 10.0
+"""Seconds after which all requests must have gone where they go now."""
 APPLICATION, GROUP = "webapp", "production"
 WEB = ("web-1", "web-2", "web-3", "web-4")
 BLUE = ("blue-1", "blue-2", "blue-3", "blue-4")
 GREEN = ("green-1", "green-2", "green-3", "green-4")
-EVENT_SECONDS = 20
+EVENT_SECONDS = 12
 """The limit of an event: so long a version that is never healthy is waited for."""
 
 
@@ -55,6 +59,7 @@ def run_in_place(home: Path, console: Console) -> dict[str, object]:
             told.append(deploy(here, "v3", ONE_AT_A_TIME, "to one host at a time", load=load))
             never = "whose /healthz never says yes: it gets no request, v3 serves on"
             told.append(deploy(here, "v4", ONE_AT_A_TIME, never, load=load, healthy=False))
+            calm_down(load, console)
             counts = load.end()
         return tell(counts, told, console, never="v4")
 
@@ -67,6 +72,7 @@ def run_blue_green(home: Path, console: Console) -> dict[str, object]:
         with LoadProcess(home, here.balancer.port, rate=RATE) as load:
             title = "on green; traffic goes over one host at a time, then blue is taken out"
             told.append(deploy(here, "v2", ONE_AT_A_TIME, title, load=load, target_instances=GREEN_HOSTS))
+            calm_down(load, console)
             counts = load.end()
         return tell(counts, told, console)
 
@@ -124,6 +130,21 @@ def deploy(
     if ended != (0 if healthy else 1):
         raise DemoFailed("the deployment did not end as it should; `slipway list` and the logs say more")
     return deployment_id
+
+
+def calm_down(load: LoadProcess, console: Console) -> None:
+    """Show the requests until one version has answered all of a second."""
+    deadline = time.monotonic() + CALM
+    with Live(console=console, refresh_per_second=8) as live:
+        while True:
+            counts = load.counts()
+            live.update(draw_traffic(as_view(counts)))
+            answering = [version for version, rate in counts.versions_lately.items() if rate]
+            if len(answering) <= 1 or time.monotonic() > deadline:
+                break
+            time.sleep(0.1)
+    if not console.is_terminal:
+        console.print()
 
 
 def as_view(counts: Counts) -> TrafficView:

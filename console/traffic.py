@@ -54,15 +54,14 @@ def traffic_totals(view: TrafficView) -> str:
 
 def _headline(view: TrafficView) -> Text:
     line = Text("traffic  ", style="bold")
-    line.append(f"{view.answered:,} answered", style="green")
+    line.append(f"{view.answered:,} ok", style="green")
     line.append("  ")
     line.append(f"{view.failed:,} failed", style="bold red" if view.failed else "bold green")
     if view.retried:
         line.append(f"  {view.retried:,} retried", style="yellow")
-    line.append(f"  {view.rate:.0f}/s", style="" if view.rate >= 0.9 * view.asked else "yellow")
-    line.append(
-        f" of {view.asked:.0f}/s  p50 {_ms(view.p50)}  p99 {_ms(view.p99)}  worst {_ms(view.worst)}", style="dim"
-    )
+    line.append(f"  {view.rate:.0f}", style="" if view.rate >= 0.9 * view.asked else "yellow")
+    latencies = f"p50 {_ms(view.p50)}  p99 {_ms(view.p99)}  worst {_ms(view.worst)}"
+    line.append(f" of {view.asked:.0f}/s  {latencies}", style="dim")
     if view.late:
         line.append(f"  {view.late:,} sent late", style="yellow")
     if view.reasons:
