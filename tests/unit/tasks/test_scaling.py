@@ -18,7 +18,7 @@ from domain.limits import Quotas
 from domain.moves import Change
 from domain.scaling import ActionResult, LifecycleAction, SuspendedProcesses, Transition
 from tasks import runtime
-from tasks.rollout import begin
+from tasks.beginning import begin
 from tasks.runtime import World
 from tasks.scaling import look_at_actions, take_action
 from tasks.suspending import resume, suspend
