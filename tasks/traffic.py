@@ -27,13 +27,17 @@ from workflows import balancing, names
 logger = logging.getLogger(__name__)
 
 
-@shared_task(name=names.event_task(Event.BLOCK_TRAFFIC), bind=True, acks_late=True, ignore_result=True)
+@shared_task(
+    name=names.event_task(Event.BLOCK_TRAFFIC), bind=True, acks_late=True, ignore_result=True, max_retries=None
+)
 def block_traffic(self: Task[Any, Any], report: dict[str, Any]) -> Reported:
     """Take a host out of traffic; done once no request is on its way to it."""
     return _carry_out(self, Event.BLOCK_TRAFFIC, HostReport.model_validate(report))
 
 
-@shared_task(name=names.event_task(Event.ALLOW_TRAFFIC), bind=True, acks_late=True, ignore_result=True)
+@shared_task(
+    name=names.event_task(Event.ALLOW_TRAFFIC), bind=True, acks_late=True, ignore_result=True, max_retries=None
+)
 def allow_traffic(self: Task[Any, Any], report: dict[str, Any]) -> Reported:
     """Let a host back into traffic; done once the balancers found it healthy."""
     return _carry_out(self, Event.ALLOW_TRAFFIC, HostReport.model_validate(report))
@@ -55,7 +59,7 @@ def _carry_out(task: Task[Any, Any], event: Event, report: HostReport) -> Report
 def _look_later(task: Task[Any, Any], world: World, seconds: float) -> NoReturn:
     # The message's own life begins anew: its first one was for being taken up.
     expires = world.limits.pickup_seconds + seconds
-    raise task.retry(countdown=seconds, expires=expires, max_retries=None)
+    raise task.retry(countdown=seconds, expires=expires)
 
 
 def look(world: World, event: Event, order: HostOrder) -> Outcome | balancing.LookAgain:

@@ -123,6 +123,10 @@ class BalancedSite:
         """Change how the group is deployed to."""
         change_group(self.api, "app", "web", members)
 
+    def errors(self) -> list[str]:
+        """What went wrong in control: what the watch healed is not seen elsewhere."""
+        return [line for line in (self.site.home / "control.log").read_text().splitlines() if " ERROR " in line]
+
     def version(self, name: str, **behavior: object) -> Path:
         """A revision of the sample application."""
         return write_version(self.folder, name, **behavior)

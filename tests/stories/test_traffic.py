@@ -36,6 +36,7 @@ def web() -> Iterator[BalancedSite]:
     """Four hosts in service, and a group that is deployed to in place behind the balancer."""
     with balanced_site(WEB, event_seconds=EVENT_SECONDS) as here:
         yield here
+        assert here.errors() == []
 
 
 @pytest.fixture
@@ -171,3 +172,4 @@ def test_from_blue_to_green() -> None:
             after = end()
         nothing_was_lost(after)
         assert set(after.hosts) == set(GREEN)
+        assert here.errors() == []
