@@ -31,7 +31,7 @@ from tasks import runtime
 from tasks.measuring import count_end, count_events
 from tasks.orders import write_report
 from tasks.runtime import World
-from workflows import admission, canvas, decide, group_memory, names, targeting
+from workflows import admission, canvas, decide, group_memory, instance_deployments, names, targeting
 
 logger = logging.getLogger(__name__)
 
@@ -130,7 +130,10 @@ def _choose(
     if group is None:
         return (), None
     try:
-        return targeting.only(world.fleet.instances(group), group, deployment), None
+        chosen = targeting.only(world.fleet.instances(group), group, deployment)
+        if unlisted := instance_deployments.awaited(deployment, chosen, now=world.now()):
+            raise WorldError(f"{unlisted} was launched and is not listed yet")
+        return chosen, None
     except CannotBegin as error:
         return (), ErrorInformation(code=DeploymentErrorCode(error.code), message=error.message)
 
