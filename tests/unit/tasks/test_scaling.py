@@ -381,6 +381,17 @@ def test_begin_goes_to_the_one_instance_and_the_group_forgets_it(entered: Scene)
     assert entered.engine.store.groups.get("g-1") == before
 
 
+def test_an_instance_that_aws_does_not_list_yet_is_waited_for(entered: Scene) -> None:
+    entered.take(entered.held())
+    (deployment,) = entered.new()
+    entered.fleet.names.remove("i-new")
+    with pytest.raises(WorldError, match="i-new was launched and is not listed yet"):
+        begin(deployment.deployment_id)
+    entered.engine.now += 60
+    begin(deployment.deployment_id)
+    assert entered.new()[0].status is DeploymentStatus.FAILED
+
+
 # --- processes ---
 
 PROCESSES = Ec2DeploymentOptions(auto_scaling_group_processes_to_suspend=("Terminate", "AZRebalance"))
