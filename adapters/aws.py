@@ -100,6 +100,12 @@ def answering(service: str, call: str) -> Iterator[None]:
         raise WorldError(f"AWS does not answer {service}:{call}: {error}") from error
 
 
+def told_by(error: WorldError) -> tuple[str, str]:
+    """The code and message that AWS answered behind an error of `answering`; empty where it did not answer."""
+    told: Mapping[str, Any] = getattr(error.__cause__, "response", {}).get("Error", {})
+    return str(told.get("Code", "")), str(told.get("Message", "")).rstrip(".")
+
+
 def _explained(service: str, call: str, error: Mapping[str, Any]) -> MissingRights | NoSubscription | WorldError:
     code, message = str(error.get("Code", "")), str(error.get("Message", "")).rstrip(".")
     if code in REFUSALS:

@@ -5,6 +5,9 @@ Source: AWS CodeDeploy user guide, "Create a deployment group for an EC2/On-Prem
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from enum import StrEnum
+
 from domain.fleet import Instance, Target
 from domain.values import Value
 
@@ -35,3 +38,29 @@ class Retirement(Value):
     order: GreenOrder
     hosts: tuple[Target, ...]
     terminate: bool
+
+
+class EnvironmentState(StrEnum):
+    """How far an environment has come."""
+
+    MAKING = "Making"
+    MADE = "Made"
+    FAILED = "Failed"
+    ABANDONING = "Abandoning"
+    ABANDONED = "Abandoned"
+    RETIRED = "Retired"
+    """Blue has given way to it."""
+
+
+class EnvironmentRecord(Value):
+    """What is kept of one deployment's environment while it is made and put in blue's place."""
+
+    state: EnvironmentState = EnvironmentState.MAKING
+    hosts: tuple[Instance, ...] = ()
+    """Those that were made, as far as is known."""
+    message: str = ""
+    """Why it came to nothing."""
+    blue: str = ""
+    """The ARN of what was copied: another that has its name later is not the same."""
+    hooks: tuple[Mapping[str, str | int], ...] = ()
+    """Lifecycle hooks on their way from blue to green."""

@@ -12,7 +12,7 @@ from domain.access import AccessKey
 from domain.applications import Application
 from domain.configs import DeploymentConfig
 from domain.deployments import Deployment, Lane, Progress, TargetRecord
-from domain.environments import GreenOrder, Provisioned, Retirement
+from domain.environments import EnvironmentRecord, GreenOrder, Provisioned, Retirement
 from domain.fleet import AgentSeen, ArnHolder, HostRecord, Instance, Target, TargetKind
 from domain.group_options import LoadBalancerInfo
 from domain.groups import DeploymentGroup
@@ -117,6 +117,10 @@ class Store(Protocol):
     @property
     def iam_arns(self) -> Shelf[ArnHolder]:
         """Which on-premises instance was registered last with an IAM ARN, by ARN."""
+
+    @property
+    def environments(self) -> Shelf[EnvironmentRecord]:
+        """What was made for blue/green deployments, by deployment id."""
 
     def admit(
         self,

@@ -23,11 +23,11 @@ def choose(instances: Iterable[Instance], group: DeploymentGroup) -> list[Instan
 def _selected(instance: Instance, group: DeploymentGroup) -> bool:
     if instance.deregister_time is not None:
         return False
+    if not set(instance.auto_scaling_groups).isdisjoint(group.auto_scaling_groups):
+        return True
     if instance.kind is TargetKind.EC2:
-        member = not set(instance.auto_scaling_groups).isdisjoint(group.auto_scaling_groups)
-        return member or matches(instance.tags, filter_groups(group.ec2_tag_filters, group.ec2_tag_set))
-    filters = filter_groups(group.on_premises_instance_tag_filters, group.on_premises_tag_set)
-    return matches(instance.tags, filters)
+        return matches(instance.tags, filter_groups(group.ec2_tag_filters, group.ec2_tag_set))
+    return matches(instance.tags, filter_groups(group.on_premises_instance_tag_filters, group.on_premises_tag_set))
 
 
 def wants_ec2(group: DeploymentGroup) -> bool:

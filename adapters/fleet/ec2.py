@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from adapters.aws import Aws
@@ -23,36 +23,45 @@ class Ec2Fleet:
 
     kinds = frozenset({TargetKind.EC2})
 
-    def __init__(self, aws: Aws) -> None:
+    def __init__(self, aws: Aws, *, elsewhere: Collection[str] = ()) -> None:
         self._aws = aws
+        self._elsewhere = frozenset(elsewhere)
+        """Names among a group's Auto Scaling groups that AWS knows nothing of."""
 
     def instances(self, group: DeploymentGroup) -> Sequence[Instance]:
         """Those with tags that the group looks at, and the members of its Auto Scaling groups; each once."""
-        members = members_of(self._aws, group.auto_scaling_groups)
+        members = members_of(self._aws, set(group.auto_scaling_groups) - self._elsewhere)
         wanted = [group.ec2_tag_filters, *group.ec2_tag_set]
         found: dict[str, Instance] = {}
         if any(wanted):
-            found = {each.instance_id: each for each in self._described(members, narrowing(group))}
-        unknown = [instance_id for instance_id in sorted(members) if instance_id not in found]
-        for at in range(0, len(unknown), IDS):
-            only = {"Name": "instance-id", "Values": unknown[at : at + IDS]}
-            found |= {each.instance_id: each for each in self._described(members, [only])}
+            found = {each.instance_id: each for each in _described(self._aws, members, narrowing(group))}
+        unknown = {instance_id: groups for instance_id, groups in members.items() if instance_id not in found}
+        found |= {each.instance_id: each for each in described_instances(self._aws, unknown)}
         return list(found.values())
 
-    def _described(
-        self, members: Mapping[str, tuple[str, ...]], filters: Sequence[Mapping[str, object]]
-    ) -> Iterator[Instance]:
-        """The instances there are at all that pass the filters; never a part of them."""
-        alive = {"Name": "instance-state-name", "Values": list(STATES)}
-        pages = self._aws.pages(
-            "ec2", "describe_instances", Filters=[alive, *filters], PaginationConfig={"PageSize": PAGE}
-        )
-        meta = self._aws.client("ec2").meta
-        for page in pages:
-            for reservation in page["Reservations"]:
-                arn = f"arn:{meta.partition}:ec2:{meta.region_name}:{reservation['OwnerId']}:instance/"
-                for described in reservation["Instances"]:
-                    yield instance_of(described, arn, members.get(described["InstanceId"], ()))
+
+def described_instances(aws: Aws, members: Mapping[str, tuple[str, ...]]) -> list[Instance]:
+    """Those of the instances that there are at all, in the order of their ids; each with the groups it is a member
+    of."""
+    ids = sorted(members)
+    pages = [ids[at : at + IDS] for at in range(0, len(ids), IDS)]
+    only: list[Mapping[str, object]] = [{"Name": "instance-id", "Values": page} for page in pages]
+    found = [each for one in only for each in _described(aws, members, [one])]
+    return sorted(found, key=lambda each: each.instance_id)
+
+
+def _described(
+    aws: Aws, members: Mapping[str, tuple[str, ...]], filters: Sequence[Mapping[str, object]]
+) -> Iterator[Instance]:
+    """The instances there are at all that pass the filters; never a part of them."""
+    alive = {"Name": "instance-state-name", "Values": list(STATES)}
+    pages = aws.pages("ec2", "describe_instances", Filters=[alive, *filters], PaginationConfig={"PageSize": PAGE})
+    meta = aws.client("ec2").meta
+    for page in pages:
+        for reservation in page["Reservations"]:
+            arn = f"arn:{meta.partition}:ec2:{meta.region_name}:{reservation['OwnerId']}:instance/"
+            for described in reservation["Instances"]:
+                yield instance_of(described, arn, members.get(described["InstanceId"], ()))
 
 
 def instance_of(described: Mapping[str, Any], arn: str, auto_scaling_groups: tuple[str, ...]) -> Instance:
@@ -64,6 +73,7 @@ def instance_of(described: Mapping[str, Any], arn: str, auto_scaling_groups: tup
         arn=arn + instance_id,
         tags={tag["Key"]: tag["Value"] for tag in described.get("Tags", ())},
         zone=described.get("Placement", {}).get("AvailabilityZone"),
+        address=described.get("PrivateIpAddress") or described.get("Ipv6Address"),
         auto_scaling_groups=auto_scaling_groups,
     )
 

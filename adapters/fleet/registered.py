@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from domain.fleet import Instance, TargetKind
 from domain.groups import DeploymentGroup
@@ -16,12 +16,16 @@ class RegisteredFleet:
 
     kinds = frozenset({TargetKind.ON_PREMISES})
 
-    def __init__(self, shelf: Shelf[Instance]) -> None:
+    def __init__(self, shelf: Shelf[Instance], *, environments: Collection[str] = ()) -> None:
         self._shelf = shelf
+        self._environments = frozenset(environments)
+        """Names among a group's Auto Scaling groups whose members are registered."""
 
     def instances(self, group: DeploymentGroup) -> Sequence[Instance]:
         """All of them, in name order, if the group selects any."""
-        return self.everyone() if group.on_premises_instance_tag_filters or group.on_premises_tag_set else ()
+        filters = group.on_premises_instance_tag_filters or group.on_premises_tag_set
+        member = not self._environments.isdisjoint(group.auto_scaling_groups)
+        return self.everyone() if filters or member else ()
 
     def everyone(self) -> Sequence[Instance]:
         """All of them, in name order."""

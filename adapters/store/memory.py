@@ -17,6 +17,7 @@ from adapters.store.outbox import checked_place
 from domain.access import AccessKey
 from domain.applications import Application
 from domain.configs import DeploymentConfig
+from domain.environments import EnvironmentRecord
 from domain.fleet import ArnHolder, Instance
 from domain.groups import DeploymentGroup
 from domain.happenings import Happening
@@ -39,6 +40,7 @@ class MemoryStore(MemoryDeployments, MemoryLanes, MemoryReports):
         self._revisions = MemoryShelf[Revision](self._lock)
         self._access_keys = MemoryShelf[AccessKey](self._lock)
         self._iam_arns = MemoryShelf[ArnHolder](self._lock)
+        self._environments = MemoryShelf[EnvironmentRecord](self._lock)
 
     def peer(self) -> MemoryStore:
         """The same store as another process would hold it: it shares everything but leases."""
@@ -80,6 +82,11 @@ class MemoryStore(MemoryDeployments, MemoryLanes, MemoryReports):
     def iam_arns(self) -> Shelf[ArnHolder]:
         """By ARN."""
         return self._iam_arns
+
+    @property
+    def environments(self) -> Shelf[EnvironmentRecord]:
+        """By deployment id."""
+        return self._environments
 
     def shown(self, deployment_ids: Sequence[str]) -> list[Shown | None]:
         """Deployments in the order of the ids, with their counters and under today's names."""

@@ -18,6 +18,7 @@ from adapters.store.shelves import RedisShelf
 from domain.access import AccessKey
 from domain.applications import Application
 from domain.configs import DeploymentConfig
+from domain.environments import EnvironmentRecord
 from domain.fleet import ArnHolder, Instance
 from domain.groups import DeploymentGroup
 from domain.ports import Directory, Shelf
@@ -38,6 +39,7 @@ class RedisStore(Deployments, Lanes, Reports, Outbox):
         self._revisions = RedisShelf(self._connection, self._keys, "revision", Revision)
         self._access_keys = RedisShelf(self._connection, self._keys, "access-key", AccessKey)
         self._iam_arns = RedisShelf(self._connection, self._keys, "iam-arn", ArnHolder)
+        self._environments = RedisShelf(self._connection, self._keys, "environment", EnvironmentRecord)
 
     @property
     def applications(self) -> Directory[Application]:
@@ -73,6 +75,11 @@ class RedisStore(Deployments, Lanes, Reports, Outbox):
     def iam_arns(self) -> Shelf[ArnHolder]:
         """By ARN."""
         return self._iam_arns
+
+    @property
+    def environments(self) -> Shelf[EnvironmentRecord]:
+        """By deployment id."""
+        return self._environments
 
     def claim(self, name: str, seconds: float) -> bool:
         """Take (or, as its holder, keep) a lease; the holder is this store in this process."""
