@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from config.endpoint import Endpoint, read_endpoint
+from config.environments import Environments
 from config.sections import (
     AddressSettings,
     AgentSettings,
@@ -69,6 +70,7 @@ class Settings(BaseSettings):
     flower: FlowerSettings = FlowerSettings()
     limits: LimitSettings = LimitSettings()
     quotas: QuotaSettings = QuotaSettings()
+    environments: Environments = {}
 
     @classmethod
     def settings_customise_sources(

@@ -13,6 +13,13 @@ from collections.abc import Callable, Sequence
 from celery import Celery
 
 from adapters.aws import Aws, AwsAccess
+from adapters.environments.auto_scaling import AutoScalingEnvironment
+from adapters.environments.command import CommandEnvironment, Programs
+from adapters.environments.errands import Errands
+from adapters.environments.instances import SingleInstances
+from adapters.environments.named import NamedEnvironments
+from adapters.environments.program import Program
+from adapters.environments.registry import Registry
 from adapters.fleet.auto_scaling import missing_of
 from adapters.fleet.ec2 import Ec2Fleet
 from adapters.fleet.registered import RegisteredFleet
@@ -25,6 +32,7 @@ from adapters.revisions.s3 import S3Links, make_s3_client
 from adapters.store.redis import RedisStore
 from adapters.trigger import open_trigger
 from api.site import Site
+from config.environments import EnvironmentSettings
 from config.settings import Settings
 from domain.errors import CannotBegin, WorldError
 from domain.ports import Fleet, Store
@@ -37,6 +45,7 @@ from workers.broker import connection
 from workers.dispatch import CeleryDispatcher
 from workers.sources import RevisionSources
 from workflows import names
+from workflows.admission import instance_arn
 from workflows.ids import deployment_id_of
 
 logger = logging.getLogger(__name__)
@@ -97,8 +106,10 @@ def make_aws(settings: Settings) -> Aws:
 
 def make_fleet(settings: Settings, store: Store) -> Fleet:
     """Where targets come from: registered instances and, with AWS on, EC2."""
-    registered = RegisteredFleet(store.instances)
-    return UnitedFleet(registered, Ec2Fleet(make_aws(settings))) if settings.aws.enabled else registered
+    registered = RegisteredFleet(store.instances, environments=settings.environments)
+    if not settings.aws.enabled:
+        return registered
+    return UnitedFleet(registered, Ec2Fleet(make_aws(settings), elsewhere=settings.environments))
 
 
 def _missing_auto_scaling_groups(settings: Settings) -> Callable[[Sequence[str]], Sequence[str]]:
@@ -108,13 +119,46 @@ def _missing_auto_scaling_groups(settings: Settings) -> Callable[[Sequence[str]]
 
     def missing(names: Sequence[str]) -> Sequence[str]:
         try:
-            return missing_of(aws, names)
+            return missing_of(aws, [name for name in names if name not in settings.environments])
         except (WorldError, CannotBegin) as error:
             # The deployment that needs them will say so; until then AWS may answer again.
             logger.warning("Auto Scaling groups are taken as they are named: %s", error)
             return ()
 
     return missing
+
+
+def make_environments(settings: Settings, store: Store) -> NamedEnvironments:
+    """Who makes and retires the hosts of blue/green deployments; one for the whole process."""
+    aws = make_aws(settings)
+    registry = Registry(
+        store.instances,
+        arn_of=lambda name: instance_arn(settings.region, settings.account_id, name, _suffix()),
+        queue_of=names.host_queue,
+        now=time.time,
+    )
+    errands = Errands(store.claim)
+    return NamedEnvironments(
+        {
+            name: CommandEnvironment(_programs(each), store.environments, registry, errands)
+            for name, each in settings.environments.items()
+        },
+        single=SingleInstances(aws),
+        scaling=AutoScalingEnvironment(aws, store.environments) if settings.aws.enabled else None,
+    )
+
+
+def _programs(settings: EnvironmentSettings) -> Programs:
+    environment = {name: value.get_secret_value() for name, value in settings.environment.items()}
+    return Programs(
+        provision=Program(settings.provision, settings.seconds, environment),
+        retire=Program(settings.retire, settings.seconds, environment),
+        first_count=settings.first_count,
+    )
+
+
+def _suffix() -> str:
+    return "".join(secrets.choice(_LETTERS) for _ in range(10))
 
 
 def make_site(settings: Settings, world: World) -> Site:
@@ -127,7 +171,7 @@ def make_site(settings: Settings, world: World) -> Site:
         missing_auto_scaling_groups=_missing_auto_scaling_groups(settings),
         now=world.now,
         new_uuid=lambda: str(uuid.uuid4()),
-        new_suffix=lambda: "".join(secrets.choice(_LETTERS) for _ in range(10)),
+        new_suffix=_suffix,
         token_key=hmac.digest(settings.api.key.get_secret_value().encode(), b"paging tokens", "sha256"),
         region=settings.region,
         account_id=settings.account_id,

@@ -80,10 +80,13 @@ def run_command(
     stop: threading.Event | None,
     on_output: Callable[[str, bytes], None],
     stream_owner: int | None = None,
+    stdin: int = subprocess.DEVNULL,
+    pass_fds: Sequence[int] = (),
 ) -> Ended:
-    """Run the command with an empty stdin, in a session of its own; `on_output` gets a stream's name and its bytes.
+    """Run the command in a session of its own; `on_output` gets a stream's name and its bytes.
 
-    `stream_owner` is the user id the streams are given to, for a command that changes its user. Raises NotStarted.
+    `stream_owner` is the user id the streams are given to, for a command that changes its user. `stdin` is empty unless
+    a file is given; `pass_fds` stay open in the command. Raises NotStarted.
     """
     marker = uuid.uuid4().hex
     with contextlib.ExitStack() as stack:
@@ -92,7 +95,9 @@ def run_command(
             streams = stack.enter_context(contextlib.closing(Streams(selector, on_output)))
             if stream_owner is not None:
                 streams.give_to(stream_owner)
-            child = _start(command, {**environment, MARKER: marker}, working_directory, streams)
+            child = _start(
+                command, {**environment, MARKER: marker}, working_directory, streams, stdin=stdin, pass_fds=pass_fds
+            )
         except (OSError, ValueError) as error:
             raise NotStarted(error) from error
         streams.close_writers()
@@ -101,19 +106,26 @@ def run_command(
 
 
 def _start(
-    command: Sequence[str], environment: Mapping[str, str], cwd: Path, streams: Streams
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    cwd: Path,
+    streams: Streams,
+    *,
+    stdin: int,
+    pass_fds: Sequence[int],
 ) -> subprocess.Popen[bytes]:
     give_up = time.monotonic() + _BUSY_WAIT
     while True:
         try:
             return subprocess.Popen(  # noqa: S603 - a list, no shell
                 command,
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=streams.writer("stdout"),
                 stderr=streams.writer("stderr"),
                 cwd=cwd,
                 env=environment,
                 start_new_session=True,
+                pass_fds=pass_fds,
             )
         except OSError as error:
             # Until its exec, another thread's fork holds all that this process had open for writing, the fresh script
