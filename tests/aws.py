@@ -37,6 +37,13 @@ def _access(url: str) -> Aws:
     return Aws(AwsAccess(region=REGION, endpoint_url=url, **KEYS))
 
 
+@cache
+def _image(url: str) -> str:
+    """An image to launch; the server takes seconds to list its own."""
+    images: Sequence[Mapping[str, str]] = _client(url, "ec2").describe_images(Owners=["amazon"])["Images"]
+    return images[0]["ImageId"]
+
+
 @dataclass(frozen=True)
 class FakeAws:
     """A server that speaks like AWS, and a grip on what is in it."""
@@ -87,8 +94,7 @@ class FakeAws:
         return [member["InstanceId"] for member in made["Instances"]]
 
     def _image(self) -> str:
-        images: Sequence[Mapping[str, str]] = self.client("ec2").describe_images(Owners=["amazon"])["Images"]
-        return images[0]["ImageId"]
+        return _image(self.url)
 
 
 @contextlib.contextmanager
