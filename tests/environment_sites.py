@@ -88,8 +88,12 @@ class Tap:
     aws: Aws
     calls: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     notifications: list[Mapping[str, str]] = field(default_factory=list)
-    fail: Callable[[str], None] = lambda _name: None
-    """Called before each call that changes something: a test may raise there."""
+    activities: list[Mapping[str, str]] = field(default_factory=list)
+    more: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What is told of Auto Scaling groups beside what moto knows, by their names."""
+    before: Callable[[str], None] = lambda _name: None
+    after: Callable[[str], None] = lambda _name: None
+    """Called around each call that changes something: a test may raise there."""
 
     @property
     def names(self) -> list[str]:
@@ -100,11 +104,20 @@ class Tap:
         """Note a call; answer those that moto does not know."""
         if model.name == "DescribeNotificationConfigurations":
             return SimpleNamespace(status_code=200), {"NotificationConfigurations": self.notifications}
+        if model.name == "DescribeScalingActivities":
+            return SimpleNamespace(status_code=200), {"Activities": self.activities}
         if model.name.startswith("Describe"):
             return None
-        self.fail(model.name)
+        self.before(model.name)
         self.calls.append((model.name, params["body"]))
         return (SimpleNamespace(status_code=200), {}) if model.name == "PutNotificationConfiguration" else None
+
+    def heard(self, parsed: dict[str, Any], model: Any, **_: object) -> None:
+        """After a call."""
+        for group in parsed.get("AutoScalingGroups", ()):
+            group.update(self.more.get(group["AutoScalingGroupName"], {}))
+        if not model.name.startswith("Describe"):
+            self.after(model.name)
 
 
 def tapped(fake: FakeAws, who: str = "one") -> Tap:
@@ -112,7 +125,9 @@ def tapped(fake: FakeAws, who: str = "one") -> Tap:
     tap = _tap(fake.url, who)
     tap.calls.clear()
     tap.notifications.clear()
-    tap.fail = lambda _name: None
+    tap.activities = []
+    tap.more.clear()
+    tap.before = tap.after = lambda _name: None
     return tap
 
 
@@ -122,6 +137,7 @@ def _tap(url: str, _who: str) -> Tap:
     tap = Tap(Aws(AwsAccess(region=REGION, endpoint_url=url, **KEYS)))
     for service in ("autoscaling", "ec2"):
         tap.aws.client(service).meta.events.register(f"before-call.{service}", tap.hear)
+        tap.aws.client(service).meta.events.register(f"after-call.{service}", tap.heard)
     return tap
 
 
