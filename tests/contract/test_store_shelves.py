@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from domain.access import AccessKey, Policy
+from domain.environments import EnvironmentRecord, EnvironmentState
 from domain.fleet import Instance, TargetKind
 from domain.ports import Store
 
@@ -114,3 +115,13 @@ def test_a_document_shares_nothing_with_what_was_given(store: Store) -> None:
     found = store.instances.get("a")
     assert found is not None
     assert found.tags == {"role": "web"}
+
+
+def test_what_was_made_for_a_deployment_is_kept_whole(store: Store) -> None:
+    host = Instance(instance_id="a", kind=TargetKind.ON_PREMISES, arn="arn", tags={"role": "web"}, address="10.0.0.7")
+    made = EnvironmentRecord(
+        state=EnvironmentState.MADE, hosts=(host,), hooks=({"HeartbeatTimeout": 600, "Name": "h"},)
+    )
+    assert store.environments.add("d-1", EnvironmentRecord())
+    assert store.environments.change("d-1", lambda _: made) == made == store.environments.get("d-1")
+    assert store.instances.names() == []

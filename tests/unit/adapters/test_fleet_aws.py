@@ -189,3 +189,25 @@ def test_narrowing_leaves_out_no_host_of_the_group(
         values = narrowed[0]["Values"]
         assert isinstance(values, list)
         assert set(values) & tags.keys()
+
+
+def test_names_of_environments_are_not_asked_of_aws() -> None:
+    nowhere = Aws(AwsAccess(region=REGION, endpoint_url="http://127.0.0.1:1"))
+    assert Ec2Fleet(nowhere, elsewhere={"ours"}).instances(a_group(auto_scaling_groups=("ours",))) == []
+
+
+def test_members_of_environments_are_among_the_registered() -> None:
+    store = MemoryStore()
+    host = Instance(instance_id="web-1", kind=TargetKind.ON_PREMISES, arn="arn:1", auto_scaling_groups=("ours",))
+    store.instances.add("web-1", host)
+    group = a_group(auto_scaling_groups=("ours",))
+    assert RegisteredFleet(store.instances).instances(group) == ()
+    fleet = RegisteredFleet(store.instances, environments={"ours"})
+    assert choose(fleet.instances(group), group) == [host]
+    assert fleet.instances(a_group(auto_scaling_groups=("others",))) == ()
+
+
+def test_an_instance_has_the_address_by_which_others_reach_it(aws: FakeAws) -> None:
+    (web,) = aws.run(role="address")
+    told = aws.client("ec2").describe_instances(InstanceIds=[web])["Reservations"][0]["Instances"][0]
+    assert chosen(aws, tagged(role="address"))[web].address == told["PrivateIpAddress"]

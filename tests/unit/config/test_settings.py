@@ -253,3 +253,40 @@ class TestRevisionSources:
             load_settings()
         assert says in refused.value.message
         assert "hush" not in refused.value.message
+
+
+class TestEnvironments:
+    """Programs that make hosts: by name, from a file or as JSON, and secrets in no error."""
+
+    ONE = '{"vms": {"provision": ["make", "hosts"], "retire": ["remove"], "environment": {"TOKEN": "hush"}}}'
+
+    def test_they_are_json_in_a_variable(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SLIPWAY_ENVIRONMENTS", self.ONE)
+        vms = load_settings().environments["vms"]
+        assert (vms.provision, vms.retire, vms.seconds, vms.first_count) == (("make", "hosts"), ("remove",), 1800.0, 1)
+        assert vms.environment["TOKEN"].get_secret_value() == "hush"
+        assert "hush" not in f"{vms!r} {vms.model_dump_json()}"
+
+    def test_they_are_a_mapping_in_a_file(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        with_file(monkeypatch, tmp_path, f"environments: {self.ONE}")
+        assert load_settings().environments["vms"].retire == ("remove",)
+
+    @pytest.mark.parametrize(
+        ("value", "says"),
+        [
+            ("{hush", "must be JSON"),
+            ('{"a/b": {"provision": ["hush"], "retire": ["hush"]}}', "SLIPWAY_ENVIRONMENTS"),
+            ('{"vms": {"provision": ["hush"]}}', "SLIPWAY_ENVIRONMENTS__VMS__RETIRE: Field required"),
+            ('{"vms": {"provision": [], "retire": ["hush"]}}', "SLIPWAY_ENVIRONMENTS__VMS__PROVISION"),
+            ('{"vms": {"provision": "hush", "retire": ["hush"]}}', "SLIPWAY_ENVIRONMENTS__VMS__PROVISION"),
+            ('{"vms": {"provision": ["\\u0000hush"], "retire": ["hush"]}}', "SLIPWAY_ENVIRONMENTS__VMS__PROVISION"),
+            ('{"vms": {"provision": ["p"], "retire": ["r"], "secnds": "hush"}}', "SLIPWAY_ENVIRONMENTS__VMS__SECNDS"),
+            ('{"vms": {"provision": ["p"], "retire": ["r"], "environment": {"A": "hush\\u0000"}}}', "a zero byte"),
+            ('{"vms": {"provision": ["p"], "retire": ["r"], "environment": {"A=B": "hush"}}}', "SLIPWAY_ENVIRONMENTS"),
+        ],
+    )
+    def test_what_is_wrong_is_named(self, monkeypatch: pytest.MonkeyPatch, value: str, says: str) -> None:
+        monkeypatch.setenv("SLIPWAY_ENVIRONMENTS", value)
+        told = refusal()
+        assert says in told
+        assert "hush" not in told

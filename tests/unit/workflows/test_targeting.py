@@ -126,6 +126,19 @@ def test_a_group_is_the_union_of_its_selections_each_host_once() -> None:
     assert choose(fleet, a_group()) == []
 
 
+def test_members_of_an_environment_are_of_the_group_wherever_they_live() -> None:
+    fleet = [
+        host("web-1", auto_scaling_groups=("blue",), tags={}),
+        host("web-2", auto_scaling_groups=("blue/d-1",), tags={}),
+        host("web-3", auto_scaling_groups=("blue",), deregister_time=1.0),
+        host("i-1", TargetKind.EC2, auto_scaling_groups=("blue",), tags={}),
+    ]
+    group = a_group(auto_scaling_groups=("blue",))
+    assert [instance.instance_id for instance in choose(fleet, group)] == ["i-1", "web-1"]
+    both = a_group(auto_scaling_groups=("blue",), on_premises_tag_set=(group_of("role=web"),))
+    assert [instance.instance_id for instance in choose([*fleet, host("web-4")], both)] == ["i-1", "web-1", "web-4"]
+
+
 NAMES = st.sampled_from(["i-1", "i-2", "web-1", "web-2"])
 GROUPS = st.lists(st.sampled_from(["blue", "green"]), unique=True).map(tuple)
 HOSTS = st.builds(
