@@ -10,10 +10,11 @@ import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from adapters.environments.answers import BadAnswer, MadeHost, asked, dismissed, known_hosts, named, read_hosts
+from adapters.environments.answers import BadAnswer, MadeHost, asked, dismissed, known_hosts, read_hosts
 from adapters.environments.errands import Errands, Lease
 from adapters.environments.program import Program, run_program
 from adapters.environments.registry import Registry, Taken
+from adapters.environments.telling import named
 from domain.environments import EnvironmentRecord, EnvironmentState, GreenOrder, Provisioned, Retirement
 from domain.errors import CannotBegin, CannotProvision
 from domain.fleet import Instance

@@ -162,6 +162,7 @@ def test_one_of_two_processes_runs_it_and_both_tell_of_it(place: Place) -> None:
         (say('{"hosts": [{"id": "a", "agent": "a:b"}]}'), "a zone or an agent"),
         (say('{"hosts": [{"id": "a", "tags": {"": "x"}}]}'), "a tag whose key"),
         (say('{"hosts": [{"id": "a", "tags": {"x": 1}}]}'), "printed no"),
+        (say('{"hosts": [{"id": "a", "tags": {"\\u001b[31m": 1}}]}'), r"printed no .*\(hosts\.0\.tags\.\[31m\)"),
         (say('{"hosts": [{"id": "theirs"}]}'), "the id theirs, which another registered host has"),
     ],
 )
