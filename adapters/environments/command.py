@@ -109,6 +109,8 @@ class CommandEnvironment:
             if record.message:
                 raise CannotBegin(record.message)
             return True
+        elif record.state is not EnvironmentState.MADE:
+            raise CannotBegin(f"The green hosts of {order.source} were not made, so blue stays.")
         self._errands.start(order.deployment_id, lambda lease: self._retire(retirement, lease), wanted=lambda: True)
         return False
 

@@ -406,6 +406,13 @@ def test_green_in_blues_place_is_not_abandoned(place: Place, green: Environment)
     assert place.groups() == {"g-1": ("blue",)}
 
 
+def test_blue_gives_way_to_nothing_that_was_given_up(place: Place, green: Environment) -> None:
+    wait_until(lambda: green.abandon(place.order), "the end of green", limit=20)
+    with pytest.raises(CannotBegin, match="so blue stays"):
+        retire(place, green)
+    assert place.groups() == {"b-1": ("blue",), "b-2": ("blue",)}
+
+
 def test_what_cannot_be_removed_is_logged_and_forgotten(
     place: Place, green: Environment, caplog: pytest.LogCaptureFixture
 ) -> None:
