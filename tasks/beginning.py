@@ -21,7 +21,7 @@ from tasks.leases import alone
 from tasks.phases import after_end, change_and_remember, open_phase
 from tasks.runtime import World
 from tasks.suspending import resume, suspend
-from workflows import admission, group_memory, names, plan, targeting
+from workflows import admission, group_memory, instance_deployments, names, plan, targeting
 
 T = TypeVar("T")
 
@@ -142,6 +142,8 @@ def _refused(error: CannotBegin) -> ErrorInformation:
 
 def _find_all(world: World, deployment: Deployment, group: DeploymentGroup) -> _Found:
     chosen = targeting.only(world.fleet.instances(group), group, deployment)
+    if unlisted := instance_deployments.awaited(deployment, chosen, now=world.now()):
+        raise WorldError(f"{unlisted} was launched and is not listed yet")
     targets = in_order(world, deployment, group, chosen)
     zones: list[int] = []
     if deployment.zonal_config is not None:

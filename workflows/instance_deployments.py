@@ -12,6 +12,7 @@ from domain.applications import Application
 from domain.appspec import FileExistsBehavior
 from domain.configs import ALL_AT_ONCE, ONE_AT_A_TIME, PREDEFINED
 from domain.deployments import Deployment
+from domain.fleet import Instance
 from domain.group_options import DeploymentOption, DeploymentStyle, DeploymentType
 from domain.groups import DeploymentGroup
 from domain.lifecycle import Event
@@ -23,6 +24,8 @@ from workflows.events import GREEN, TERMINATION, events_for
 LAUNCH = "autoscaling"
 TERMINATE = "autoscalingTermination"
 AUTO_UPDATE = "CodeDeployAutoUpdate"
+UNLISTED = 60.0
+"""Seconds for which a launched instance that is not listed is waited for."""
 _CREATORS = {Transition.LAUNCHING: LAUNCH, Transition.TERMINATING: TERMINATE}
 
 
@@ -124,6 +127,13 @@ def events_of_instance(deployment: Deployment) -> tuple[Event, ...] | None:
     if deployment.creator == TERMINATE:
         return TERMINATION if traffic else (Event.APPLICATION_STOP,)
     return None
+
+
+def awaited(deployment: Deployment, chosen: Sequence[Instance], *, now: Instant) -> str | None:
+    """The instance that is to be waited for: AWS may list one that it launched later than it tells of it."""
+    if deployment.creator != LAUNCH or chosen or now - deployment.create_time >= UNLISTED:
+        return None
+    return deployment.only[0]
 
 
 def token_of(action: LifecycleAction, deployment_group_id: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -76,10 +76,9 @@ def _parsed(text: bytes) -> list[MadeHost]:
         return _Answer.model_validate_json(text).hosts
     except ValidationError as error:
         problem = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        where = ".".join(str(part)[:40] for part in problem["loc"])
-        raise BadAnswer(
-            f'printed no {{"hosts": [...]}}: {problem["msg"][:200]}' + f" ({where})" * bool(where)
-        ) from None
+        # A place may hold keys that the program chose.
+        where = "".join(c for c in ".".join(str(part)[:40] for part in problem["loc"]) if c.isprintable())
+        raise BadAnswer(f'printed no {{"hosts": [...]}}: {problem["msg"][:200]} ({where or "all of it"})') from None
 
 
 def _complaint(host: MadeHost) -> str:
@@ -142,8 +141,3 @@ def host_of(address: str | None) -> str | None:
     """The host of an address, without its port."""
     found = _ADDRESS.fullmatch(address) if address else None
     return found[1].strip("[]") if found else None
-
-
-def named(hosts: Sequence[str]) -> str:
-    """Some names, for a message."""
-    return ", ".join(hosts[:10]) + (f" and {len(hosts) - 10} more" if len(hosts) > 10 else "")

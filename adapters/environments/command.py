@@ -10,10 +10,11 @@ import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from adapters.environments.answers import BadAnswer, MadeHost, asked, dismissed, known_hosts, named, read_hosts
+from adapters.environments.answers import BadAnswer, MadeHost, asked, dismissed, known_hosts, read_hosts
 from adapters.environments.errands import Errands, Lease
 from adapters.environments.program import Program, run_program
 from adapters.environments.registry import Registry, Taken
+from adapters.environments.telling import named
 from domain.environments import EnvironmentRecord, EnvironmentState, GreenOrder, Provisioned, Retirement
 from domain.errors import CannotBegin, CannotProvision
 from domain.fleet import Instance
@@ -108,6 +109,8 @@ class CommandEnvironment:
             if record.message:
                 raise CannotBegin(record.message)
             return True
+        elif record.state is not EnvironmentState.MADE:
+            raise CannotBegin(f"The green hosts of {order.source} were not made, so blue stays.")
         self._errands.start(order.deployment_id, lambda lease: self._retire(retirement, lease), wanted=lambda: True)
         return False
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from adapters.aws import Aws, answering, told_by
+from adapters.environments.telling import is_instance, named
 from domain.environments import GreenOrder, Provisioned, Retirement
 from domain.errors import CannotBegin, CannotProvision, WorldError
-from domain.fleet import Target
 
 PAGE = 50
 """Instances of one call: what DescribeAutoScalingInstances takes."""
@@ -44,7 +44,7 @@ class SingleInstances:
             if not self._end(cloud[at : at + PAGE], refused):
                 return False
         if left := [host.target_id for host in retirement.hosts if not is_instance(host)]:
-            refused.append(f"On-premises hosts cannot be terminated from here; end them yourself: {_named(left)}.")
+            refused.append(f"On-premises hosts cannot be terminated from here; end them yourself: {named(left)}.")
         if refused:
             raise CannotBegin(" ".join(refused))
         return True
@@ -102,16 +102,6 @@ class SingleInstances:
             return set().union(*(self._keeps([name], refused) for name in names))
         refused.append(f"AWS does not terminate {names[0]} {why}.")
         return set(names)
-
-
-def is_instance(host: Target) -> bool:
-    """Whether it is an EC2 instance: the names of on-premises hosts never begin so."""
-    return host.target_id.startswith("i-")
-
-
-def _named(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
-    return ", ".join(names[:10]) + more
 
 
 def _refusal(call: str, act: Callable[[], object]) -> str:

@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from adapters.environments.telling import is_instance
 from domain.environments import GreenOrder, Provisioned, Retirement
 from domain.errors import AutoScalingGroupMissing, CannotBegin, CannotProvision, WorldError
 from domain.fleet import Instance
@@ -118,6 +119,5 @@ def _copied(host: Instance, name: str, group: str) -> Instance:
 
 
 def _only_in_the_cloud(retirement: Retirement) -> None:
-    # An on-premises name never begins so.
-    if not all(host.target_id.startswith("i-") for host in retirement.hosts):
+    if not all(is_instance(host) for host in retirement.hosts):
         raise CannotBegin("An on-premises host cannot be terminated from here; end it yourself.")

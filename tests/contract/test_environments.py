@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from adapters.environments.memory import MemoryEnvironments
 from domain.environments import GreenOrder, Provisioned
-from domain.errors import CannotBegin, CannotProvision
+from domain.errors import CannotBegin, CannotProvision, WorldError
 from domain.ports import Environments
 from tests.aws import FakeAws, fake_aws
-from tests.environment_sites import Site, a_retirement, an_order, in_memory, in_the_cloud, outside
+from tests.environment_sites import Site, a_host, a_retirement, an_order, in_memory, in_the_cloud, outside
 from tests.services import wait_until
 
 Opened = Callable[[Path], contextlib.AbstractContextManager[Site]]
@@ -143,3 +144,29 @@ def test_hosts_of_ones_own_are_not_terminated(site: Site) -> None:
         done(lambda: site.environments.named("").retire(retirement))
     done(lambda: site.environments.named("").abandon(retirement.order))
     assert site.alive() == site.blue
+
+
+def test_the_double_takes_as_many_steps_as_it_is_told() -> None:
+    double = MemoryEnvironments({"blue": [a_host("web-1", "blue")]}, steps=2)
+    order = an_order("blue")
+    steps = [double.named("blue").provision(order) for _ in range(3)]
+    assert [step is None for step in steps] == [True, True, False]
+    retirement = a_retirement(order, ["web-1"])
+    assert [double.named("blue").retire(retirement) for _ in range(3)] == [False, False, True]
+    assert double.terminated == {"web-1"}
+
+
+def test_the_double_fails_and_is_away_when_it_is_told() -> None:
+    double = MemoryEnvironments({"blue": [a_host("web-1", "blue")]})
+    order = an_order("blue")
+    double.refusal = "There is no room."
+    with pytest.raises(CannotProvision, match="There is no room"):
+        double.named("blue").provision(order)
+    double.away = True
+    for call in (double.named("blue").provision, double.named("blue").abandon):
+        with pytest.raises(WorldError):
+            call(order)
+    with pytest.raises(WorldError):
+        double.named("blue").retire(a_retirement(order, ["web-1"]))
+    double.away, double.refusal = False, ""
+    assert double.named("blue").provision(order)

@@ -162,6 +162,7 @@ def test_one_of_two_processes_runs_it_and_both_tell_of_it(place: Place) -> None:
         (say('{"hosts": [{"id": "a", "agent": "a:b"}]}'), "a zone or an agent"),
         (say('{"hosts": [{"id": "a", "tags": {"": "x"}}]}'), "a tag whose key"),
         (say('{"hosts": [{"id": "a", "tags": {"x": 1}}]}'), "printed no"),
+        (say('{"hosts": [{"id": "a", "tags": {"\\u001b[31m": 1}}]}'), r"printed no .*\(hosts\.0\.tags\.\[31m\)"),
         (say('{"hosts": [{"id": "theirs"}]}'), "the id theirs, which another registered host has"),
     ],
 )
@@ -403,6 +404,13 @@ def test_green_in_blues_place_is_not_abandoned(place: Place, green: Environment)
     retire(place, green)
     assert green.abandon(place.order)
     assert place.groups() == {"g-1": ("blue",)}
+
+
+def test_blue_gives_way_to_nothing_that_was_given_up(place: Place, green: Environment) -> None:
+    wait_until(lambda: green.abandon(place.order), "the end of green", limit=20)
+    with pytest.raises(CannotBegin, match="so blue stays"):
+        retire(place, green)
+    assert place.groups() == {"b-1": ("blue",), "b-2": ("blue",)}
 
 
 def test_what_cannot_be_removed_is_logged_and_forgotten(

@@ -18,7 +18,7 @@ from domain.limits import Quotas
 from domain.moves import Change
 from domain.scaling import ActionResult, LifecycleAction, SuspendedProcesses, Transition
 from tasks import runtime
-from tasks.rollout import begin
+from tasks.beginning import begin
 from tasks.runtime import World
 from tasks.scaling import look_at_actions, take_action
 from tasks.suspending import resume, suspend
@@ -379,6 +379,17 @@ def test_begin_goes_to_the_one_instance_and_the_group_forgets_it(entered: Scene)
     found = entered.engine.store.targets(deployment.deployment_id)
     assert [record.target.target_id for record in found] == ["i-new"]
     assert entered.engine.store.groups.get("g-1") == before
+
+
+def test_an_instance_that_aws_does_not_list_yet_is_waited_for(entered: Scene) -> None:
+    entered.take(entered.held())
+    (deployment,) = entered.new()
+    entered.fleet.names.remove("i-new")
+    with pytest.raises(WorldError, match="i-new was launched and is not listed yet"):
+        begin(deployment.deployment_id)
+    entered.engine.now += 60
+    begin(deployment.deployment_id)
+    assert entered.new()[0].status is DeploymentStatus.FAILED
 
 
 # --- processes ---
