@@ -36,12 +36,24 @@ def _settings_of_service(process: str, as_json: bool) -> Settings:
 
 @click.command()
 @click.option("--name", help="The worker's name in Flower, if not control@<this machine>.")
+@click.option(
+    "--queue",
+    "queues",
+    multiple=True,
+    type=click.Choice(["control", "traffic"]),
+    default=("control", "traffic"),
+    help="What it works on, if not both: deployments, or hosts at their load balancers.",
+)
 @json_logs
-def control(name: str | None, as_json: bool) -> None:
-    """Run the engine: a Celery worker that moves deployments. Start as many as needed."""
+def control(name: str | None, queues: tuple[str, ...], as_json: bool) -> None:
+    """Run the engine: a Celery worker that moves deployments. Start as many as needed.
+
+    Where load balancers are slow to answer, give their queue workers of its own.
+    """
     from workers.control import run_control
 
-    raise SystemExit(run_control(_settings_of_service("control", as_json), name=name))
+    process = "traffic" if queues == ("traffic",) else "control"
+    raise SystemExit(run_control(_settings_of_service(process, as_json), name=name, process=process, queues=queues))
 
 
 @click.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 
 from celery import signals
 
@@ -24,8 +25,13 @@ MODULES = (beginning, rollout, traffic, environment, announce)
 """The modules whose shared tasks a control worker runs."""
 
 
-def run_control(settings: Settings, *, name: str | None = None) -> int:
-    """Run until told to stop; the exit code."""
+QUEUES = {"control": names.CONTROL_QUEUE, "traffic": names.TRAFFIC_QUEUE}
+
+
+def run_control(
+    settings: Settings, *, name: str | None = None, process: str = "control", queues: Collection[str] = tuple(QUEUES)
+) -> int:
+    """Run until told to stop; the exit code. Which of the two `queues` it works on makes no other difference."""
     app = make_app(settings, "control")
     world = make_world(settings, app)
     runtime.enter(world)
@@ -38,10 +44,10 @@ def run_control(settings: Settings, *, name: str | None = None) -> int:
     )
     _beside(recorder)
     worker = app.Worker(
-        hostname=name or f"control@{settings.node}",
+        hostname=name or f"{process}@{settings.node}",
         pool=settings.control.pool,
         concurrency=settings.control.concurrency,
-        queues=[names.CONTROL_QUEUE, names.TRAFFIC_QUEUE],
+        queues=[QUEUES[queue] for queue in queues],
         without_gossip=True,
         without_mingle=True,
         loglevel=settings.log_level,

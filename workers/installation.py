@@ -21,7 +21,7 @@ from workflows.access import secret_of
 
 OWN_KEY = "made by slipway up for this machine"
 """The description of an embedded installation's own access key."""
-NOT_FOR_HOSTS = ("SLIPWAY_S3__", "SLIPWAY_GITHUB__", "SLIPWAY_AWS__")
+NOT_FOR_HOSTS = ("SLIPWAY_S3__", "SLIPWAY_GITHUB__", "SLIPWAY_AWS__", "SLIPWAY_LOAD_BALANCERS", "SLIPWAY_ENVIRONMENTS")
 """What begins so is the control plane's: hosts need none of it, and their scripts see their agent's variables."""
 SLIPWAY = (sys.executable, "-m", "cli.main")
 
@@ -43,12 +43,8 @@ class Installation:
         url = given.get_secret_value() if given else self._redis.start()
         endpoint = self._endpoint(url)
         environment = self._environment(endpoint)
-        extra = [
-            *(["flower"] if self._flower else []),
-            *(["scaling"] if self._settings.aws.lifecycle_queue_url else []),
-        ]
-        for name in ("control", "watch", "trigger", "bundles", "api", *extra):
-            self.supervisor.start(Job(name, (*SLIPWAY, name), environment))
+        for name, command in services_of(self._settings, flower=self._flower).items():
+            self.supervisor.start(Job(name, (*SLIPWAY, *command), environment))
         for host in self._agents:
             self.supervisor.start(self._agent(host, environment))
         write_endpoint(self._home, endpoint)
@@ -126,6 +122,19 @@ class Installation:
         if endpoint.flower_url:
             environment["SLIPWAY_FLOWER__PORT"] = endpoint.flower_url.rpartition(":")[2]
         return environment
+
+
+def services_of(settings: Settings, *, flower: bool) -> dict[str, tuple[str, ...]]:
+    """The control plane's processes by name, each with its command."""
+    names = ["control", "watch", "trigger", "bundles", "api"]
+    names += ["flower"] if flower else []
+    names += ["scaling"] if settings.aws.lifecycle_queue_url else []
+    services: dict[str, tuple[str, ...]] = {name: (name,) for name in names}
+    if settings.load_balancers or settings.aws.enabled:
+        # A balancer that is slow to answer keeps no deployment waiting that has none.
+        services["control"] = ("control", "--queue", "control")
+        services["traffic"] = ("control", "--queue", "traffic")
+    return services
 
 
 def for_hosts(environment: Mapping[str, str]) -> dict[str, str]:
