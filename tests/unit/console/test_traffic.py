@@ -31,11 +31,8 @@ def test_it_counts_by_version_and_says_that_none_was_lost() -> None:
 
 
 def test_it_hides_no_lost_repeated_or_late_request() -> None:
-    text = " ".join(
-        as_text(
-            draw_traffic(replace(CALM, failed=3, retried=2, late=41, reasons={"status 503": 2, "refused": 1}))
-        ).split()
-    )
+    troubled = replace(CALM, failed=3, retried=2, late=41, reasons={"status 503": 2, "refused": 1})
+    text = " ".join(as_text(draw_traffic(troubled)).split())
     for part in ("3 failed", "2 retried", "41 sent late", "2 × status 503, 1 × refused"):
         assert part in text
 
