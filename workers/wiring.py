@@ -9,7 +9,7 @@ import string
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 from celery import Celery
 
@@ -28,6 +28,7 @@ from adapters.fleet.united import UnitedFleet
 from adapters.load_balancers import LOAD_BALANCERS
 from adapters.load_balancers.choosing import Checked, ChosenLoadBalancers
 from adapters.load_balancers.classic import ClassicBalancer
+from adapters.load_balancers.patience import PatientBalancer
 from adapters.load_balancers.target_groups import TargetGroupBalancer
 from adapters.metrics.prometheus import render
 from adapters.metrics.redis import RedisCounters
@@ -59,6 +60,8 @@ from workflows.ids import deployment_id_of
 
 logger = logging.getLogger(__name__)
 
+MOST_BALANCERS = 1000
+"""Of AWS, that a process remembers it could not reach."""
 _LETTERS = string.ascii_letters + string.digits
 
 
@@ -154,10 +157,11 @@ def make_load_balancers(settings: Settings) -> ChosenLoadBalancers:
     if not settings.aws.enabled:
         return ChosenLoadBalancers(local)
     aws = make_aws(settings)
+    keep = lru_cache(MOST_BALANCERS)
     return ChosenLoadBalancers(
         local,
-        classic=lambda name: ClassicBalancer(aws, name),
-        target_group=lambda name: TargetGroupBalancer(aws, name),
+        classic=keep(lambda name: PatientBalancer(ClassicBalancer(aws, name))),
+        target_group=keep(lambda name: PatientBalancer(TargetGroupBalancer(aws, name))),
     )
 
 
@@ -167,7 +171,7 @@ def make_load_balancer(name: str, mine: Balancer) -> Checked:
     if isinstance(mine, WebhookSettings):
         ca_file = mine.ca_file and str(mine.ca_file)
         told |= {"name": name, "secret": mine.secret.get_secret_value(), "ca_file": ca_file}
-    return LOAD_BALANCERS[mine.kind](**told)
+    return PatientBalancer(LOAD_BALANCERS[mine.kind](**told))
 
 
 def _missing_auto_scaling_groups(settings: Settings) -> Callable[[Sequence[str]], Sequence[str]]:
