@@ -259,6 +259,7 @@ def deployment_info(
         "creator": deployment.creator,
         "ignoreApplicationStopFailures": deployment.ignore_application_stop_failures,
         "autoRollbackConfiguration": plain(deployment.auto_rollback_configuration),
+        "rollbackInfo": plain(deployment.rollback_info),
         "updateOutdatedInstancesOnly": deployment.update_outdated_instances_only,
         "deploymentStyle": _style(deployment.deployment_style),
         "targetInstances": target_instances_of(deployment.target_instances),

@@ -18,8 +18,9 @@ class Site:
     store: Store
     create_deployment: Callable[[CreateDeployment], str]
     """The one way a deployment comes to be; its id."""
-    stop_deployment: Callable[[str], Deployment]
-    """Asks a deployment to stop; as it then stands."""
+    stop_deployment: Callable[[str, bool | None], Deployment]
+    """Asks a deployment to stop, and says whether it is to be rolled back (None: its configuration does); as it then
+    stands."""
     continue_deployment: Callable[[str, WaitType], None]
     """Ends a wait of a blue/green deployment."""
     missing_auto_scaling_groups: Callable[[Sequence[str]], Sequence[str]]

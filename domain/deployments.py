@@ -156,6 +156,16 @@ class ErrorInformation(Value):
     message: str
 
 
+class RollbackInfo(Value):
+    """What a rollback deployment and the one that it rolls back know of each other (API type `RollbackInfo`)."""
+
+    rollback_deployment_id: str | None = None
+    """On the one that is rolled back: the deployment that does it."""
+    rollback_triggering_deployment_id: str | None = None
+    """On the rollback: the deployment that it rolls back."""
+    rollback_message: str | None = None
+
+
 class DeploymentMode(StrEnum):
     """STANDARD installs a revision; RESTART stops, starts and validates the one that is there."""
 
@@ -348,7 +358,9 @@ class Deployment(Value):
     """The status it is to end in, where that does not follow from why it ends early."""
     cutting: bool = False
     """While it ends early: scripts that run are ended too."""
-    rolling_back: str | None = None
+    rollback_on_stop: bool | None = None
+    """Whether whoever stops it wants it rolled back; None: its configuration decides."""
+    rollback_info: RollbackInfo | None = None
     zonal_config: ZonalConfig | None = None
     blue_green_deployment_configuration: BlueGreenDeploymentConfiguration | None = None
     target_instances: TargetInstances | None = None
@@ -384,6 +396,11 @@ class Deployment(Value):
     def under_way(self) -> Phase | None:
         """The phase it is in; None before it began."""
         return self.phases[self.phase] if self.phase < len(self.phases) else None
+
+    @property
+    def rolls_back(self) -> str | None:
+        """The deployment that this one rolls back."""
+        return self.rollback_info.rollback_triggering_deployment_id if self.rollback_info else None
 
     @property
     def blue_green(self) -> bool:

@@ -136,12 +136,13 @@ class Store(Protocol):
         queue: bool,
         happenings: Sequence[Happening] = (),
         most: int = 10**9,
+        first: bool = False,
     ) -> Admitted:
         """Keep a new deployment and claim its group, or what else it claims (`Deployment.claimed`).
 
-        With that busy: DeploymentLimitExceeded naming the running id or, with `queue`, the deployment is
-        kept as Queued behind those that wait already (`happenings` are told either way). A `token` seen before (within
-        a day) answers with its deployment and writes nothing. With `most` deployments under way already:
+        With that busy: DeploymentLimitExceeded naming the running id or, with `queue`, the deployment is kept as Queued
+        behind those that wait already, with `first` before them (`happenings` are told either way). A `token` seen
+        before (within a day) answers with its deployment and writes nothing. With `most` deployments under way already:
         DeploymentLimitExceeded.
         """
 

@@ -70,10 +70,14 @@ AGENT_ISSUE = (
 )
 SILENT = "The agent has not answered since {ago} seconds ago, while this event ran."
 NOTHING_OUTDATED = "All instances have the revision already; there was nothing to do."
-NO_ROLLBACK_YET = (
-    "Automatic rollback is configured, but this version of Slipway does not roll back by itself yet. "
-    "Deploy the earlier revision again if this deployment fails."
+ROLLED_BACK = "The deployment {failed} ended as {status}; the deployment {rollback} rolls it back."
+NO_EARLIER_SUCCESS = (
+    "The deployment cannot be rolled back: no earlier deployment to the group has succeeded. Deploy a good revision."
 )
+NOTHING_TO_ROLL_BACK = "There is nothing to roll back: the deployment ended before it touched an instance."
+TRAFFIC_STAYED = "There is nothing to roll back: no traffic was shifted, and the original instances serve as before."
+NO_ORIGINALS = "The deployment cannot be rolled back: there were no original instances to shift traffic back to."
+NOT_ROLLED_BACK = "The deployment {failed} did not end in need of a rollback, so this one does nothing."
 TOO_MANY_RUNNING = "At most {most} deployments may be under way; wait until some have ended."
 NOBODY_CONTINUED = (
     "Nobody continued the deployment within {minutes} minutes after the replacement instances were ready, so no "

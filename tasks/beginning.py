@@ -21,7 +21,7 @@ from tasks.leases import alone
 from tasks.phases import after_end, change_and_remember, open_phase
 from tasks.runtime import World
 from tasks.suspending import resume, suspend
-from workflows import admission, group_memory, instance_deployments, names, plan, targeting
+from workflows import admission, group_memory, instance_deployments, names, plan, rollback, targeting
 
 T = TypeVar("T")
 
@@ -131,6 +131,8 @@ def _undo_suspension(world: World, deployment_id: str) -> None:
 
 def _find(world: World, deployment: Deployment, group: DeploymentGroup) -> _Found:
     try:
+        if deployment.rolls_back:
+            return _find_touched(world, deployment, group)
         return _find_green(world, deployment, group) if deployment.blue_green else _find_all(world, deployment, group)
     except CannotBegin as error:
         return _Found(refusal=_refused(error))
@@ -138,6 +140,30 @@ def _find(world: World, deployment: Deployment, group: DeploymentGroup) -> _Foun
 
 def _refused(error: CannotBegin) -> ErrorInformation:
     return ErrorInformation(code=DeploymentErrorCode(error.code), message=error.message)
+
+
+def _find_touched(world: World, deployment: Deployment, group: DeploymentGroup) -> _Found:
+    """The hosts that the deployment that is rolled back has touched: in place those that are there still; blue/green
+    all of blue, and of green those that traffic went to."""
+    failed = world.store.deployment(deployment.rolls_back or "")
+    if failed is None or not rollback.needed(deployment, failed):
+        return _Found(refusal=rollback.not_needed(deployment))
+    records = list(_records_of(world, failed))
+    if deployment.blue_green:
+        return _Found(
+            blue=[record.target for record in records[: failed.blue]],
+            targets=[record.target for record in records[failed.blue :] if rollback.had_traffic(record)],
+            matched=len(records),
+        )
+    touched = {record.target.target_id for record in records if rollback.was_touched(record)}
+    chosen = targeting.choose(world.fleet.instances(group), group)
+    targets = in_order(world, deployment, group, [each for each in chosen if each.instance_id in touched])
+    return _Found(targets=targets, matched=len(chosen))
+
+
+def _records_of(world: World, deployment: Deployment) -> Iterator[TargetRecord]:
+    for first in range(0, deployment.total, PAGE):
+        yield from world.store.targets(deployment.deployment_id, first=first, count=PAGE)
 
 
 def _find_all(world: World, deployment: Deployment, group: DeploymentGroup) -> _Found:

@@ -50,7 +50,8 @@ def _lease(deployment_id: str) -> str:
 
 def _order(deployment: Deployment) -> GreenOrder:
     return GreenOrder(
-        deployment_id=deployment.deployment_id,
+        # What was made for a deployment is removed under its id, also by the one that rolls it back.
+        deployment_id=deployment.rolls_back or deployment.deployment_id,
         application_name=deployment.application_name,
         deployment_group_name=deployment.deployment_group_name,
         deployment_group_id=deployment.deployment_group_id,

@@ -44,6 +44,7 @@ def write_report(
         event_limit=deployment.event_seconds,
         environment=bundle_variables(deployment),
         restart=restart,
+        blue_green_rollback=deployment.blue_green and deployment.rolls_back is not None,
         final_event=last_event(deployment),
     )
     return HostReport(order=order, outcomes=tuple(outcomes))

@@ -212,7 +212,7 @@ def _parsed(file: Path, _mtime: int, _size: int, _inode: int) -> AppSpec:
 def _remember(world: HostWorld, order: HostOrder, report: HostReport) -> None:
     """The revision becomes the last successful one when the whole deployment succeeded on this host."""
     last = report.outcomes[-1]
-    if last.event is order.final_event and not report.halted and not order.restart:
+    if last.event is order.final_event and not report.halted and not (order.restart or order.blue_green_rollback):
         group = order.deployment_group_id
         world.records.mark_last_successful(group, order.deployment_id)
         world.commit(world.records.instructions(group))

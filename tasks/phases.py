@@ -6,14 +6,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from domain.deployments import Deployment, ErrorInformation, Progress
+from domain.deployments import Deployment, ErrorInformation, Progress, RollbackInfo
 from domain.groups import DeploymentGroup
 from domain.moves import Change, Changed
 from domain.work import working_on
 from tasks.measuring import count_end
+from tasks.rolling_back import prepare
 from tasks.runtime import World
 from tasks.suspending import resume
-from workflows import decide, group_memory
+from workflows import decide, group_memory, rollback
 
 logger = logging.getLogger(__name__)
 
@@ -28,10 +29,14 @@ def change_and_remember(
     memory: Callable[[DeploymentGroup, Deployment], DeploymentGroup],
 ) -> Changed | None:
     """Write a change of a deployment, and before it what the group remembers of that: a crash between the two repeats
-    this and loses nothing. Before it ends, what it suspended is resumed; where that cannot be, it fails."""
+    this and loses nothing. Before it ends, what it suspended is resumed; where that cannot be, it fails. If it is to be
+    rolled back, the deployment for that is made first."""
     ahead = edit(deployment)
     if ahead is not None and ahead.deployment.status.final and (why := resume(world, deployment)):
         edit = _spoiled(edit, why)
+        ahead = edit(deployment)
+    if ahead is not None and ahead.deployment.status.final and (info := prepare(world, ahead.deployment)):
+        edit = _rolled_back(edit, info)
         ahead = edit(deployment)
     if ahead is None:
         return None
@@ -47,6 +52,16 @@ def _spoiled(
         return decide.spoiled(change, why) if change else None
 
     return spoiled
+
+
+def _rolled_back(
+    edit: Callable[[Deployment], Change | None], info: RollbackInfo
+) -> Callable[[Deployment], Change | None]:
+    def rolled_back(present: Deployment) -> Change | None:
+        change = edit(present)
+        return rollback.told(change, info) if change else None
+
+    return rolled_back
 
 
 def open_phase(world: World, deployment: Deployment) -> None:

@@ -10,14 +10,16 @@ from tasks.runtime import World
 from workflows import admission, timeouts, waits
 
 
-def stop(world: World, deployment_id: str, *, now: bool = False) -> Deployment:
+def stop(world: World, deployment_id: str, *, now: bool = False, rollback: bool | None = None) -> Deployment:
     """Ask a deployment to stop: nothing new starts, hosts skip the events they have not begun; with `now` the scripts
-    that run are ended too.
+    that run are ended too. `rollback`: whether it is rolled back then; None leaves that to its configuration.
 
     Raises DeploymentDoesNotExist or DeploymentAlreadyCompleted.
     """
     at = world.now()
-    changed = world.store.change(deployment_id, lambda present: admission.stop(present, now=at, cut=now))
+    changed = world.store.change(
+        deployment_id, lambda present: admission.stop(present, now=at, cut=now, rollback=rollback)
+    )
     present = changed.deployment if changed else world.store.deployment(deployment_id)
     if present is None or (changed is None and present.status.final):
         raise admission.not_stoppable(deployment_id, present)

@@ -230,7 +230,7 @@ def make_site(settings: Settings, world: World) -> Site:
     return Site(
         store=world.store,
         create_deployment=lambda request: create_deployment(world, request),
-        stop_deployment=lambda deployment_id: stop(world, deployment_id),
+        stop_deployment=lambda deployment_id, rollback: stop(world, deployment_id, rollback=rollback),
         continue_deployment=lambda deployment_id, wait: go_on(world, deployment_id, wait),
         missing_auto_scaling_groups=_missing_auto_scaling_groups(settings),
         now=world.now,

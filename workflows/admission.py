@@ -57,7 +57,7 @@ from domain.moves import Change
 from domain.revisions import RevisionLocation, RevisionType
 from domain.values import Instant
 from workflows.decide import cut_short, end_early, ended, go_on
-from workflows.plan import blue_green, copies_environment, in_place, provisioning
+from workflows.plan import back_to_blue, blue_green, copies_environment, in_place, provisioning
 from workflows.speed import floor_of
 from workflows.targeting import wants_ec2
 from workflows.telling import deployment_happening
@@ -125,7 +125,6 @@ def admit(
         auto_rollback_configuration=request.auto_rollback_configuration or group.auto_rollback_configuration,
         override_alarm_configuration=request.override_alarm_configuration,
         ec2_deployment_options=request.ec2_deployment_options or group.ec2_deployment_options,
-        status_messages=_messages(request, group),
         event_seconds=group.event_seconds or limits.event_seconds,
         appspec_filename=group.appspec_filename,
     )
@@ -179,11 +178,6 @@ def _check_style(request: CreateDeployment, group: DeploymentGroup, config: Depl
 def _green_wanted(request: CreateDeployment) -> TargetInstances | None:
     """The target instances, if the request names any."""
     return request.target_instances if request.target_instances != TargetInstances() else None
-
-
-def _messages(request: CreateDeployment, group: DeploymentGroup) -> tuple[str, ...]:
-    rollback = request.auto_rollback_configuration or group.auto_rollback_configuration
-    return (reasons.NO_ROLLBACK_YET,) if rollback and rollback.enabled else ()
 
 
 def _check_form(request: CreateDeployment, name: str, group_name: str) -> None:
@@ -319,6 +313,8 @@ def start(
     last = group.last_successful_deployment
     before = {"previous_revision": group.target_revision, "previous_success": last.deployment_id if last else None}
     deployment = deployment.model_copy(update={**before, "blue": blue, "takes_over": takes_over})
+    if deployment.rolls_back:
+        return _lay_out(deployment, total, (total,), now, limits)
     if deployment.blue_green and copies_environment(deployment.blue_green_deployment_configuration):
         source = {"source_environment": group.auto_scaling_groups[0], "total": blue}
         return _under_way(deployment.model_copy(update=source), provisioning(limits), now)
@@ -349,7 +345,7 @@ def cannot_begin(deployment: Deployment, why: ErrorInformation, *, now: Instant)
     started already."""
     if deployment.status not in {DeploymentStatus.CREATED, DeploymentStatus.QUEUED}:
         return None
-    return ended(deployment, DeploymentStatus.FAILED, why, now=now)
+    return ended(deployment, cut_short(why), why, now=now)
 
 
 def too_many(total: int, quotas: Quotas) -> ErrorInformation | None:
@@ -362,12 +358,18 @@ def too_many(total: int, quotas: Quotas) -> ErrorInformation | None:
 
 def _lay_out(deployment: Deployment, total: int, zones: Sequence[int], now: Instant, limits: Limits) -> Change:
     counted = _counted(deployment, total)
-    if not total:
+    if not counted.total:
         return ended(_under_way(counted, (), now).deployment, DeploymentStatus.SUCCEEDED, None, now=now)
-    phases = blue_green(counted, total, limits) if deployment.blue_green else in_place(counted, zones)
+    phases = _phases(counted, total, zones, limits)
     if any(phase.kind.on_hosts and not phase.lanes for phase in phases):
         return _refused(counted, DeploymentErrorCode.HEALTH_CONSTRAINTS_INVALID, _why_no_lane(counted, total), now)
     return _under_way(counted, phases, now)
+
+
+def _phases(deployment: Deployment, total: int, zones: Sequence[int], limits: Limits) -> tuple[Phase, ...]:
+    if not deployment.blue_green:
+        return in_place(deployment, zones)
+    return back_to_blue(deployment, total, limits) if deployment.rolls_back else blue_green(deployment, total, limits)
 
 
 def _counted(deployment: Deployment, total: int) -> Deployment:
@@ -423,20 +425,30 @@ MANUAL_STOP = ErrorInformation(code=DeploymentErrorCode.MANUAL_STOP, message=rea
 
 
 def stop(
-    deployment: Deployment, *, now: Instant, why: ErrorInformation = MANUAL_STOP, cut: bool = False
+    deployment: Deployment,
+    *,
+    now: Instant,
+    why: ErrorInformation = MANUAL_STOP,
+    cut: bool = False,
+    rollback: bool | None = None,
 ) -> Change | None:
     """A deployment that is to end early: at once if nothing has started, else when its hosts are done with the present
-    event; with `cut` the scripts that run are ended. None if it has ended or is stopping already in that way."""
+    event; with `cut` the scripts that run are ended. `rollback` says whether it is to be rolled back then, None leaves
+    that to its configuration. None if it has ended or is stopping already in that way."""
     if deployment.status.final:
         return None
     if deployment.stopping:
-        return Change(deployment.model_copy(update={"cutting": True})) if cut and not deployment.cutting else None
+        wishes = {
+            **({"cutting": True} if cut and not deployment.cutting else {}),
+            **({"rollback_on_stop": rollback} if rollback not in {None, deployment.rollback_on_stop} else {}),
+        }
+        return Change(deployment.model_copy(update=wishes)) if wishes else None
     if deployment.status in {DeploymentStatus.CREATED, DeploymentStatus.QUEUED}:
         return ended(deployment, cut_short(why), why, now=now)
     if deployment.under_way and deployment.under_way.kind is PhaseKind.RETIRE:
         # Traffic is on green and blue is going: there is no way back any more, only the end.
         return None
-    return Change(deployment.model_copy(update={"stopping": why, "cutting": cut}))
+    return Change(deployment.model_copy(update={"stopping": why, "cutting": cut, "rollback_on_stop": rollback}))
 
 
 def not_stoppable(deployment_id: str, deployment: Deployment | None) -> SlipwayError:

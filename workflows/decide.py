@@ -237,7 +237,7 @@ def _lanes(deployment: Deployment, phase: Phase) -> int:
 
     Green that is installed takes nobody's traffic away, so one host at a time can always go on.
     """
-    if phase.kind is PhaseKind.BLOCK:
+    if phase.kind is PhaseKind.BLOCK or (deployment.blue_green and deployment.rolls_back):
         return phase.lanes
     room = deployment.total - deployment.blue - lost_before(deployment) - deployment.floor
     return max(1 if phase.kind is PhaseKind.SHIFT else 0, min(phase.lanes, room))

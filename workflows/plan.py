@@ -18,7 +18,7 @@ from domain.group_options import (
     InstanceAction,
 )
 from domain.limits import Limits
-from workflows.events import BLUE, GREEN_INSTALL, GREEN_SHIFT, events_for
+from workflows.events import BLUE, BLUE_BACK, GREEN_BACK, GREEN_INSTALL, GREEN_SHIFT, events_for
 from workflows.instance_deployments import events_of_instance
 from workflows.speed import floor_of, lanes_of
 
@@ -94,6 +94,18 @@ def blue_green(deployment: Deployment, green: int, limits: Limits) -> tuple[Phas
         Phase(kind=PhaseKind.SHIFT, events=GREEN_SHIFT, **of_green),
         *_blue_leaves(deployment, limits),
     )
+
+
+def back_to_blue(deployment: Deployment, green: int, limits: Limits) -> tuple[Phase, ...]:
+    """The phases that roll a blue/green deployment back: traffic to blue, then none to the `green` hosts that had some,
+    then the end of green if it was made for the deployment."""
+    blue = deployment.blue
+    phases = [Phase(kind=PhaseKind.SHIFT, count=blue, lanes=blue, floor=blue, events=BLUE_BACK)]
+    if green:
+        phases.append(Phase(kind=PhaseKind.BLOCK, first=blue, count=green, lanes=green, floor=green, events=GREEN_BACK))
+    if deployment.source_environment:
+        phases.append(Phase(kind=PhaseKind.ABANDON, seconds=limits.environment_seconds))
+    return tuple(phases)
 
 
 def _ready_wait(config: BlueGreenDeploymentConfiguration | None) -> Iterable[Phase]:

@@ -34,6 +34,7 @@ class Deployments(Part):
         queue: bool,
         happenings: Sequence[Happening] = (),
         most: int = UNLIMITED,
+        first: bool = False,
     ) -> Admitted:
         """Keep a new deployment and claim its group, or what else it claims."""
         given = {
@@ -45,6 +46,7 @@ class Deployments(Part):
             "token": token or "",
             "token_seconds": TOKEN_SECONDS,
             "queue": queue,
+            "first": first,
             "most": most,
             "document": deployment.model_dump_json(),
             "queued": as_queued(deployment).model_dump_json(),

@@ -34,6 +34,7 @@ class MemoryDeployments(MemoryPart):
         queue: bool,
         happenings: Sequence[Happening] = (),
         most: int = UNLIMITED,
+        first: bool = False,
     ) -> Admitted:
         """Keep a new deployment and claim its group, or what else it claims."""
         with self._lock:
@@ -46,7 +47,7 @@ class MemoryDeployments(MemoryPart):
             running = self._running.get(deployment.claimed)
             if running is not None and not queue:
                 raise group_busy(deployment, running)
-            self._keep(deployment, running)
+            self._keep(deployment, running, first=first)
             if token:
                 self._tokens[token] = (deployment.deployment_id, time.monotonic() + TOKEN_SECONDS)
             self._tell(happenings)
@@ -60,13 +61,14 @@ class MemoryDeployments(MemoryPart):
         claimed = self._runs[deployment_id].deployment.claimed
         return deployment_id in self._waiting.get(claimed, ())
 
-    def _keep(self, deployment: Deployment, running: str | None) -> None:
+    def _keep(self, deployment: Deployment, running: str | None, *, first: bool) -> None:
         claimed, deployment_id = deployment.claimed, deployment.deployment_id
         self._runs[deployment_id] = Run(kept(deployment if running is None else as_queued(deployment)))
         if running is None:
             self._running[claimed] = deployment_id
         else:
-            self._waiting.setdefault(claimed, deque()).append(deployment_id)
+            waiting = self._waiting.setdefault(claimed, deque())
+            (waiting.appendleft if first else waiting.append)(deployment_id)
 
     def deployment(self, deployment_id: str) -> Deployment | None:
         """The deployment, or None."""

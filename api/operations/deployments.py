@@ -209,7 +209,7 @@ def stop_deployment(site: Site, given: Given) -> Answer:
     """Ask a deployment to stop."""
     deployment_id = check_id(given.get("deploymentId"))
     finding.deployment(site, deployment_id)
-    return stop_answer(site.stop_deployment(deployment_id))
+    return stop_answer(site.stop_deployment(deployment_id, given.get("autoRollbackEnabled")))
 
 
 def continue_deployment(site: Site, given: Given) -> None:

@@ -388,3 +388,17 @@ def test_a_deployment_that_ended_may_still_be_edited(store: Store) -> None:
     assert found is not None
     assert (found.status, found.auto_updates) == (DeploymentStatus.FAILED, ("d-2",))
     assert admit(store, "d-3") == Admitted("d-3")
+
+
+def test_one_that_goes_first_is_freed_before_those_that_waited(store: Store) -> None:
+    admit(store, "d-1")
+    admit(store, "d-2", queue=True)
+    ahead = store.admit(a_deployment("d-3"), token="t", queue=True, first=True)
+    assert ahead == Admitted("d-3", queued=True)
+    assert store.admit(a_deployment("d-4"), token="t", queue=True, first=True) == Admitted("d-3", True, True)
+    changed = store.change("d-1", END)
+    assert changed is not None
+    assert changed.freed == "d-3"
+    after = store.change("d-3", END)
+    assert after is not None
+    assert after.freed == "d-2"

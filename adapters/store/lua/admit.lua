@@ -22,7 +22,7 @@ local document = running and input.queued or input.document
 redis.call('HSET', deployment, 'd', document, 'version', input.nonce, 'admission', input.nonce, 'group', input.group)
 if input.claims ~= input.group then redis.call('HSET', deployment, 'claims', input.claims) end
 if running then
-  redis.call('RPUSH', key('waiting', input.claims), input.id)
+  redis.call(input.first and 'LPUSH' or 'RPUSH', key('waiting', input.claims), input.id)
 else
   redis.call('SET', key('running', input.claims), input.id)
 end

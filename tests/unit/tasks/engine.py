@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,6 +80,7 @@ class Engine:
     balancers: MemoryLoadBalancers = field(default_factory=MemoryLoadBalancers)
     environments: MemoryEnvironments = field(default_factory=MemoryEnvironments)
     now: float = NOW
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
         self.store.applications.add(Application(application_id="a-1", application_name="shop", create_time=NOW))
@@ -88,7 +89,7 @@ class Engine:
 
     def world(self) -> World:
         """The world, as of this moment."""
-        numbers = itertools.count()
+        numbers = self._numbers
         return World(
             store=self.store,
             fleet=self.hosts,

@@ -125,14 +125,6 @@ def test_a_deployment_keeps_the_style_of_its_group(group: dict[str, Any], wanted
     assert (made.target_instances is None) == (wanted is None)
 
 
-def test_a_rollback_that_will_not_come_is_told() -> None:
-    rollback = {"enabled": True, "events": ["DEPLOYMENT_FAILURE"]}
-    (told,) = admit(a_request(auto_rollback_configuration=rollback)).status_messages
-    assert "does not roll back by itself yet" in told
-    assert admit(a_request(), group=a_group(auto_rollback_configuration=rollback)).status_messages == (told,)
-    assert admit(a_request(auto_rollback_configuration={"enabled": False})).status_messages == ()
-
-
 def test_an_admitted_deployment_holds_all_it_will_need() -> None:
     deployment = admit(
         a_request(

@@ -225,8 +225,10 @@ class Api:
         )
         return self.store.admit(made, token=None, queue=False, most=self.site.quotas.running_deployments).deployment_id
 
-    def _stop(self, deployment_id: str) -> Deployment:
-        changed = self.store.change(deployment_id, lambda present: admission.stop(present, now=self.now()))
+    def _stop(self, deployment_id: str, rollback: bool | None) -> Deployment:
+        changed = self.store.change(
+            deployment_id, lambda present: admission.stop(present, now=self.now(), rollback=rollback)
+        )
         present = changed.deployment if changed else self.store.deployment(deployment_id)
         if present is None or (changed is None and present.status.final):
             raise admission.not_stoppable(deployment_id, present)

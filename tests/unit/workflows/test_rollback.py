@@ -1,0 +1,153 @@
+"""When a deployment is rolled back, when not and why, and by what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from domain.configs import MinimumHealthyHostsType
+from domain.deployments import Deployment, DeploymentErrorCode, ErrorInformation, Phase, PhaseKind, RollbackInfo
+from domain.lifecycle import Event
+from domain.moves import Change
+from domain.reports import EventStatus
+from tests.unit.workflows.engine_values import EVENTS, NOW, STOP, a_deployment, a_group, a_record, a_revision, held
+from workflows.admission import start, stop
+from workflows.rollback import had_traffic, needed, rollback_of, told, wanted, was_touched, why_not
+
+ALARM = ErrorInformation(code=DeploymentErrorCode.ALARM_ACTIVE, message="<cpu>")
+LOST = ErrorInformation(code=DeploymentErrorCode.HEALTH_CONSTRAINTS, message="too many")
+BLUE_GREEN = {"deployment_style": {"deployment_type": "BLUE_GREEN", "deployment_option": "WITH_TRAFFIC_CONTROL"}}
+ALL = ("DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST")
+
+
+def ended(status: str, why: ErrorInformation | None, *events: str, **more: Any) -> Deployment:
+    config = {"enabled": bool(events), "events": events}
+    return a_deployment(**{"status": status, "error_information": why, "auto_rollback_configuration": config, **more})
+
+
+@pytest.mark.parametrize(
+    ("deployment", "expected"),
+    [
+        pytest.param(ended("Failed", LOST, "DEPLOYMENT_FAILURE"), True, id="a failure"),
+        pytest.param(ended("Failed", LOST, "DEPLOYMENT_STOP_ON_ALARM"), False, id="a failure nobody asked for"),
+        pytest.param(ended("Failed", LOST), False, id="off"),
+        pytest.param(ended("Failed", LOST, auto_rollback_configuration=None), False, id="nothing said"),
+        pytest.param(ended("Stopped", ALARM, "DEPLOYMENT_STOP_ON_ALARM"), True, id="an alarm"),
+        pytest.param(ended("Stopped", ALARM, "DEPLOYMENT_STOP_ON_REQUEST"), False, id="an alarm is no request"),
+        pytest.param(ended("Stopped", STOP, "DEPLOYMENT_STOP_ON_REQUEST"), True, id="a request"),
+        pytest.param(ended("Stopped", STOP, *ALL, rollback_on_stop=False), False, id="a request that says no"),
+        pytest.param(ended("Stopped", STOP, rollback_on_stop=True), True, id="a request that says yes"),
+        pytest.param(ended("Failed", LOST, rollback_on_stop=True), False, id="it failed before it was stopped"),
+        pytest.param(ended("Succeeded", None, *ALL, rollback_on_stop=True), False, id="a success"),
+        pytest.param(ended("Failed", LOST, *ALL, creator="codeDeployRollback"), False, id="a rollback that fails"),
+        pytest.param(ended("Failed", LOST, *ALL, only=("web-1",)), False, id="to single instances"),
+    ],
+)
+def test_when_it_is_wanted(deployment: Deployment, expected: bool) -> None:
+    assert wanted(deployment) is expected
+
+
+def blue_green(*kinds: PhaseKind, **more: Any) -> Deployment:
+    phases = tuple(Phase(kind=kind, count=2, lanes=2, events=EVENTS) for kind in kinds)
+    values = {"phases": phases, "phase": len(kinds) - 1, "total": 4, "blue": 2}
+    return ended("Failed", LOST, *ALL, **{**BLUE_GREEN, **values, **more})
+
+
+GOOD = a_group(target_revision=a_revision("v1"))
+
+
+@pytest.mark.parametrize(
+    ("deployment", "words"),
+    [
+        pytest.param(ended("Failed", LOST, phases=()), "before it touched an instance", id="never begun"),
+        pytest.param(blue_green(PhaseKind.INSTALL), "no traffic was shifted", id="green never served"),
+        pytest.param(blue_green(PhaseKind.INSTALL, PhaseKind.SHIFT, blue=0), "no original instances", id="no blue"),
+    ],
+)
+def test_why_not(deployment: Deployment, words: str) -> None:
+    assert words in (why_not(deployment, GOOD) or "")
+
+
+def test_without_an_earlier_success_there_is_no_way_back() -> None:
+    assert "no earlier deployment" in (why_not(ended("Failed", LOST), a_group()) or "")
+    assert "no earlier deployment" in (why_not(ended("Failed", LOST), None) or "")
+    assert why_not(ended("Failed", LOST), GOOD) is None
+    assert why_not(blue_green(PhaseKind.INSTALL, PhaseKind.SHIFT), a_group()) is None, "blue needs no revision"
+
+
+def back(deployment: Deployment, last: Deployment | None = None) -> Deployment:
+    return rollback_of(deployment, GOOD, last, deployment_id="d-BACK", now=NOW)
+
+
+def test_it_brings_back_the_last_good_revision_as_fast_as_the_other_went() -> None:
+    failed = ended("Failed", LOST, *ALL, total=10, floor=7, ignore_application_stop_failures=True)
+    made = back(failed, a_deployment(file_exists_behavior="OVERWRITE"))
+    assert (made.revision, made.creator, made.deployment_id) == (a_revision("v1"), "codeDeployRollback", "d-BACK")
+    minimum = made.minimum_healthy_hosts
+    assert (minimum.type, minimum.value) == (MinimumHealthyHostsType.MOST_CONCURRENCY, 3)
+    assert made.file_exists_behavior == "OVERWRITE"
+    assert made.ignore_application_stop_failures
+    assert (made.auto_rollback_configuration, made.zonal_config) == (None, None)
+    assert made.rolls_back == failed.deployment_id
+    assert made.rollback_info is not None
+    assert made.rollback_info.rollback_message == (
+        "The deployment d-AAAAAAAAA ended as Failed; the deployment d-BACK rolls it back."
+    )
+
+
+def laid_out(made: Deployment, total: int, **more: Any) -> Deployment:
+    change = start(made, total, group=GOOD, now=NOW, **more)
+    assert change is not None
+    return change.deployment
+
+
+def test_in_place_it_goes_to_the_hosts_that_were_touched() -> None:
+    under_way = laid_out(back(ended("Failed", LOST, *ALL, total=10, floor=7)), 4, matched=10)
+    (phase,) = under_way.phases
+    assert (phase.kind, phase.count, phase.lanes, phase.events) == (PhaseKind.ROLLOUT, 4, 3, EVENTS)
+    assert laid_out(back(ended("Failed", LOST, *ALL)), 0, matched=3).status == "Succeeded"
+
+
+def test_blue_green_it_moves_traffic_back_and_takes_green_out() -> None:
+    failed = blue_green(PhaseKind.INSTALL, PhaseKind.SHIFT, source_environment="web", green_environment="web-green")
+    under_way = laid_out(back(failed), 1, blue=2)
+    assert [(phase.kind, phase.first, phase.count) for phase in under_way.phases] == [
+        (PhaseKind.SHIFT, 0, 2),
+        (PhaseKind.BLOCK, 2, 1),
+        (PhaseKind.ABANDON, 0, 0),
+    ]
+    assert under_way.phases[0].events[0] is Event.BEFORE_ALLOW_TRAFFIC
+    assert under_way.phases[1].events[0] is Event.BEFORE_BLOCK_TRAFFIC
+    nobody = laid_out(back(blue_green(PhaseKind.INSTALL, PhaseKind.SHIFT)), 0, blue=2)
+    assert [phase.kind for phase in nobody.phases] == [PhaseKind.SHIFT]
+
+
+def test_which_hosts_were_touched() -> None:
+    assert not was_touched(a_record())
+    assert not was_touched(a_record(status="Skipped", attempt="t-1"))
+    assert was_touched(a_record(status="Failed", attempt="t-1"))
+    assert not had_traffic(a_record(status="Ready", attempt="t-1"))
+    for status, expected in ((EventStatus.FAILED, True), (EventStatus.SUCCEEDED, True), (EventStatus.SKIPPED, False)):
+        assert had_traffic(a_record(attempt="t-1", events={Event.ALLOW_TRAFFIC: held(status)})) is expected
+
+
+def test_an_end_that_came_out_well_at_the_last_moment_says_nothing_of_a_rollback() -> None:
+    info = RollbackInfo(rollback_deployment_id="d-BACK")
+    well = Change(ended("Succeeded", None, *ALL))
+    assert told(well, info) == well
+    failed = told(Change(ended("Failed", LOST, *ALL)), info).deployment
+    assert failed.rollback_info == info
+    assert needed(back(failed), failed)
+    assert not needed(back(failed), well.deployment)
+    assert not needed(back(failed), None)
+
+
+def test_whoever_stops_may_say_more_later() -> None:
+    first = stop(a_deployment(), now=NOW, rollback=True)
+    assert first is not None
+    assert first.deployment.rollback_on_stop is True
+    assert stop(first.deployment, now=NOW) is None
+    second = stop(first.deployment, now=NOW, rollback=False, cut=True)
+    assert second is not None
+    assert (second.deployment.rollback_on_stop, second.deployment.cutting) == (False, True)

@@ -1,0 +1,141 @@
+"""Whether a deployment that ended is rolled back, and by which deployment.
+
+Source: AWS CodeDeploy user guide, "Redeploy and roll back a deployment with CodeDeploy".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from domain import reasons
+from domain.configs import MinimumHealthyHosts, MinimumHealthyHostsType
+from domain.deployments import (
+    Deployment,
+    DeploymentErrorCode,
+    DeploymentStatus,
+    ErrorInformation,
+    PhaseKind,
+    RollbackInfo,
+    TargetRecord,
+    TargetStatus,
+)
+from domain.group_options import AutoRollbackEvent
+from domain.groups import DeploymentGroup
+from domain.lifecycle import Event
+from domain.moves import Change
+from domain.reports import EventStatus
+from domain.values import Instant
+
+CREATOR = "codeDeployRollback"
+
+_STOPPED_BY: Mapping[DeploymentErrorCode, AutoRollbackEvent] = {
+    DeploymentErrorCode.ALARM_ACTIVE: AutoRollbackEvent.DEPLOYMENT_STOP_ON_ALARM,
+    DeploymentErrorCode.MANUAL_STOP: AutoRollbackEvent.DEPLOYMENT_STOP_ON_REQUEST,
+}
+
+
+def wanted(deployment: Deployment) -> bool:
+    """Whether a deployment that ended so is to be rolled back, if that can be. A rollback never is, nor one to single
+    instances."""
+    if deployment.creator == CREATOR or deployment.only:
+        return False
+    event = _event(deployment)
+    if event is AutoRollbackEvent.DEPLOYMENT_STOP_ON_REQUEST and deployment.rollback_on_stop is not None:
+        return deployment.rollback_on_stop
+    config = deployment.auto_rollback_configuration
+    return event is not None and config is not None and bool(config.enabled) and event in (config.events or ())
+
+
+def _event(deployment: Deployment) -> AutoRollbackEvent | None:
+    if deployment.status is DeploymentStatus.FAILED:
+        return AutoRollbackEvent.DEPLOYMENT_FAILURE
+    error = deployment.error_information
+    return _STOPPED_BY.get(error.code) if deployment.status is DeploymentStatus.STOPPED and error else None
+
+
+def why_not(deployment: Deployment, group: DeploymentGroup | None) -> str | None:
+    """Why a deployment cannot be rolled back, or need not be; None if it can."""
+    begun = {phase.kind for phase in deployment.phases[: deployment.phase + 1]}
+    if not begun:
+        return reasons.NOTHING_TO_ROLL_BACK
+    if deployment.blue_green:
+        if not begun & {PhaseKind.SHIFT, PhaseKind.BLOCK}:
+            return reasons.TRAFFIC_STAYED
+        return None if deployment.blue else reasons.NO_ORIGINALS
+    return None if group and group.target_revision else reasons.NO_EARLIER_SUCCESS
+
+
+def rollback_of(
+    deployment: Deployment, group: DeploymentGroup, last: Deployment | None, *, deployment_id: str, now: Instant
+) -> Deployment:
+    """The deployment that rolls another back: the group's last successful revision to the hosts that were touched, as
+    many at once as before or, blue/green, traffic back to blue. `last` is the one that brought that revision.
+
+    Zones do not count, alarms neither, and it is not rolled back itself.
+    """
+    revision = group.target_revision or deployment.previous_revision or deployment.revision
+    lanes = max((phase.lanes for phase in deployment.phases), default=1)
+    info = RollbackInfo(
+        rollback_triggering_deployment_id=deployment.deployment_id,
+        rollback_message=message(deployment, deployment_id),
+    )
+    return Deployment(
+        deployment_id=deployment_id,
+        application_id=deployment.application_id,
+        application_name=deployment.application_name,
+        deployment_group_name=deployment.deployment_group_name,
+        deployment_group_id=deployment.deployment_group_id,
+        deployment_config_name=deployment.deployment_config_name,
+        minimum_healthy_hosts=MinimumHealthyHosts(type=MinimumHealthyHostsType.MOST_CONCURRENCY, value=max(1, lanes)),
+        revision=revision,
+        previous_revision=deployment.previous_revision,
+        create_time=now,
+        description=f"Rolls back {deployment.deployment_id}",
+        creator=CREATOR,
+        ignore_application_stop_failures=deployment.ignore_application_stop_failures,
+        file_exists_behavior=(last or deployment).file_exists_behavior,
+        deployment_style=deployment.deployment_style,
+        load_balancer_info=deployment.load_balancer_info,
+        blue_green_deployment_configuration=deployment.blue_green_deployment_configuration,
+        event_seconds=deployment.event_seconds,
+        appspec_filename=deployment.appspec_filename,
+        source_environment=deployment.source_environment,
+        green_environment=deployment.green_environment,
+        rollback_info=info,
+    )
+
+
+def message(deployment: Deployment, rollback_id: str) -> str:
+    """What both deployments say of the rollback."""
+    return reasons.ROLLED_BACK.format(failed=deployment.deployment_id, status=deployment.status, rollback=rollback_id)
+
+
+def told(change: Change, info: RollbackInfo) -> Change:
+    """A change that says what becomes of the rollback, if it is to a status that wants one still."""
+    if not wanted(change.deployment):
+        return change
+    after = change.deployment.model_copy(update={"rollback_info": info})
+    return Change(after, change.happenings)
+
+
+def was_touched(record: TargetRecord) -> bool:
+    """Something was done on the host in place."""
+    return record.attempt is not None and record.status is not TargetStatus.SKIPPED
+
+
+def had_traffic(record: TargetRecord) -> bool:
+    """Traffic was let to the green host, or was about to be."""
+    return Event.ALLOW_TRAFFIC in record.events and record.events[Event.ALLOW_TRAFFIC].status is not EventStatus.SKIPPED
+
+
+def not_needed(rollback: Deployment) -> ErrorInformation:
+    """Why a rollback does nothing."""
+    text = reasons.NOT_ROLLED_BACK.format(failed=rollback.rolls_back)
+    return ErrorInformation(code=DeploymentErrorCode.MANUAL_STOP, message=text)
+
+
+def needed(rollback: Deployment, failed: Deployment | None) -> bool:
+    """Whether the deployment that a rollback was made for has ended in need of it: what it was made for may have come
+    out otherwise at the last moment."""
+    info = failed.rollback_info if failed else None
+    return info is not None and info.rollback_deployment_id == rollback.deployment_id
