@@ -15,6 +15,7 @@ from domain.appspec import FileExistsBehavior
 from domain.deployments import CreateDeployment, WaitType
 from domain.groups import TagFilter, TargetInstances
 from domain.revisions import BundleLocation, LocalLocation, RevisionLocation, RevisionType
+from tasks.admitting import create_deployment
 from workflows.resources import check_target_instances
 
 BEHAVIORS = click.Choice([behavior.value for behavior in FileExistsBehavior], case_sensitive=False)
@@ -60,8 +61,6 @@ def deploy(
     github:owner/name@commit//folder
     https://host/path.tgz#sha256=…&subfolder=…
     """
-    from tasks.admitting import create_deployment
-
     application, _, name = group.partition("/")
     if not name:
         raise click.UsageError(f"--group {group}: write APPLICATION/GROUP")
@@ -144,12 +143,13 @@ def _local(source: Path) -> RevisionLocation:
 @click.command()
 @click.argument("deployment_id")
 @click.option("--now", is_flag=True, help="End the scripts that run at this moment as well.")
+@click.option("--rollback/--no-rollback", default=None, help="Whether to roll back; the group's own rule otherwise.")
 @json_option
-def stop(deployment_id: str, now: bool, as_json: bool) -> None:
+def stop(deployment_id: str, now: bool, rollback: bool | None, as_json: bool) -> None:
     """Stop a deployment: nothing new starts, hosts skip the events they have not begun."""
     from tasks.steering import stop as stop_deployment
 
-    stopped = stop_deployment(world(), deployment_id, now=now)
+    stopped = stop_deployment(world(), deployment_id, now=now, rollback=rollback)
     state = "Succeeded" if stopped.status.final else "Pending"
     text = f"{deployment_id} is stopped" if stopped.status.final else f"{deployment_id} is stopping"
     answer({"status": state, "statusMessage": text}, text, as_json=as_json)
@@ -166,3 +166,30 @@ def continue_deployment(deployment_id: str, terminate: bool, as_json: bool) -> N
     wait = WaitType.TERMINATION_WAIT if terminate else WaitType.READY_WAIT
     go_on(world(), deployment_id, wait)
     answer({"deploymentId": deployment_id, "continued": wait.value}, f"{deployment_id} goes on", as_json=as_json)
+
+
+@click.command()
+@click.argument("group", metavar="APPLICATION/GROUP")
+@click.option("--to", metavar="DEPLOYMENT", help="Deploy the revision of this deployment.")
+@click.option("--watch", is_flag=True, help="Follow the deployment until it ends; exit 1 unless it succeeds.")
+@json_option
+def rollback(group: str, to: str | None, watch: bool, as_json: bool) -> None:
+    """Deploy an earlier revision to a deployment group: the last good one or, if that is what the group has, the one
+    before it."""
+    from tasks.rolling_back import revision_to_return_to
+
+    application, _, name = group.partition("/")
+    if not name:
+        raise click.UsageError(f"{group}: write APPLICATION/GROUP")
+    earlier = revision_to_return_to(world(), application, name, to=to)
+    request = CreateDeployment(
+        application_name=application,
+        deployment_group_name=name,
+        revision=earlier.revision,
+        file_exists_behavior=earlier.file_exists_behavior,
+        description=f"Rollback to {earlier.deployment_id}",
+    )
+    deployment_id = create_deployment(world(), request)
+    if watch:
+        raise SystemExit(follow(world(), deployment_id, as_json=as_json))
+    answer({"deploymentId": deployment_id, "rollbackTo": earlier.deployment_id}, deployment_id, as_json=as_json)

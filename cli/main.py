@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "push": ("cli.deploy", "push"),
     "register": ("cli.resources", "register"),
     "scaling": ("cli.processes", "scaling"),
+    "rollback": ("cli.deploy", "rollback"),
     "status": ("cli.status", "status"),
     "stop": ("cli.deploy", "stop"),
     "trigger": ("cli.processes", "trigger"),

@@ -3,7 +3,16 @@ ahead of all others, and begins when the one it rolls back has ended. So a crash
 
 from __future__ import annotations
 
-from domain.deployments import Deployment, RollbackInfo
+from collections.abc import Iterator
+
+from domain.deployments import Deployment, DeploymentStatus, RollbackInfo
+from domain.errors import (
+    ApplicationDoesNotExist,
+    DeploymentDoesNotExist,
+    DeploymentGroupDoesNotExist,
+    InvalidInput,
+)
+from domain.groups import DeploymentGroup, group_name
 from tasks.runtime import World
 from workflows import admission, rollback
 
@@ -34,3 +43,51 @@ def prepare(world: World, ended: Deployment) -> RollbackInfo | None:
     )
     rollback_id = admitted.deployment_id
     return RollbackInfo(rollback_deployment_id=rollback_id, rollback_message=rollback.message(ended, rollback_id))
+
+
+PAGE = 50
+"""Deployments of a group read in one round trip, newest first."""
+
+
+def revision_to_return_to(world: World, application_name: str, name: str, *, to: str | None = None) -> Deployment:
+    """The earlier deployment whose revision a group returns to: the one named or, the last one that succeeded with
+    another revision than the group runs or last tried.
+
+    Raises ApplicationDoesNotExist, DeploymentGroupDoesNotExist, DeploymentDoesNotExist, and InvalidInput where there is
+    none.
+    """
+    application = world.store.applications.named(application_name)
+    if application is None:
+        raise ApplicationDoesNotExist(f"No application is named {application_name}.")
+    group = world.store.groups.named(group_name(application.application_id, name))
+    if group is None:
+        raise DeploymentGroupDoesNotExist(f"The application {application_name} has no deployment group {name}.")
+    chosen = _named(world, group, to) if to else _last_good(world, group)
+    if chosen is None:
+        raise InvalidInput(f"No deployment to {application_name}/{name} has succeeded with an earlier revision.")
+    return chosen
+
+
+def _named(world: World, group: DeploymentGroup, deployment_id: str) -> Deployment:
+    found = world.store.deployment(deployment_id)
+    if found is None or found.deployment_group_id != group.deployment_group_id:
+        raise DeploymentDoesNotExist(f"The deployment group has no deployment {deployment_id}.")
+    return found
+
+
+def _last_good(world: World, group: DeploymentGroup) -> Deployment | None:
+    latest: Deployment | None = None
+    for deployment in _recent(world, group):
+        latest = latest or deployment
+        if deployment.status is DeploymentStatus.SUCCEEDED and deployment.revision.identity != latest.revision.identity:
+            return deployment
+    return None
+
+
+def _recent(world: World, group: DeploymentGroup) -> Iterator[Deployment]:
+    after: tuple[float, str] | None = None
+    while places := world.store.recent(group_id=group.deployment_group_id, after=after, limit=PAGE):
+        for deployment in world.store.deployments([deployment_id for _, deployment_id in places]):
+            if deployment is not None and not deployment.only:
+                yield deployment
+        after = places[-1]
