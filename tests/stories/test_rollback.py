@@ -1,0 +1,157 @@
+"""Deployments that are rolled back: on failure, on request, by traffic that goes back to blue; through real clients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.traffic.groups import BLUE_GREEN, GREEN_HOSTS
+from domain.configs import ALL_AT_ONCE, HALF_AT_A_TIME
+from tests.balanced import balanced_site
+from tests.services import wait_until
+from tests.site import Site, write_revision
+from tests.stories.api_process import api_site, boto, make_key
+from tests.stories.test_traffic import deploy, fresh_version, load_on, nothing_was_lost, serve_everywhere
+
+HOSTS = ("web-1", "web-2", "web-3", "web-4")
+ROLLBACK = {
+    "enabled": True,
+    "events": ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_REQUEST"],
+}
+
+
+@pytest.fixture(scope="module")
+def here() -> Iterator[tuple[Site, Any]]:
+    with api_site() as (site, url), boto(url, make_key(site)) as client:
+        site.start("control")
+        site.start("watch")
+        site.register(HOSTS)
+        for host in HOSTS:
+            site.agent(host)
+        wait_until(lambda: all(site.world.store.seen(HOSTS)), "the agents' hello")
+        yield site, client
+
+
+def ended(client: Any, deployment_id: str) -> dict[str, Any]:
+    def end() -> dict[str, Any] | None:
+        info: dict[str, Any] = client.get_deployment(deploymentId=deployment_id)["deploymentInfo"]
+        return info if info["status"] in {"Succeeded", "Failed", "Stopped"} else None
+
+    return wait_until(end, f"the end of {deployment_id}", limit=60)
+
+
+def targets(client: Any, deployment_id: str) -> dict[str, dict[str, Any]]:
+    ids = client.list_deployment_targets(deploymentId=deployment_id)["targetIds"]
+    found = client.batch_get_deployment_targets(deploymentId=deployment_id, targetIds=ids)["deploymentTargets"]
+    return {each["instanceTarget"]["targetId"]: each["instanceTarget"] for each in found}
+
+
+def on_disk(site: Site) -> dict[str, str]:
+    return {host: (site.root(host) / "app" / "version.txt").read_text() for host in HOSTS}
+
+
+def test_a_failure_with_half_at_a_time_is_rolled_back_where_it_was_felt(here: tuple[Site, Any], tmp_path: Path) -> None:
+    site, client = here
+    site.group("failing", config=HALF_AT_A_TIME, auto_rollback_configuration=ROLLBACK)
+    good = ended(client, site.deploy(write_revision(tmp_path / "v1", {}), group="failing"))
+    assert good["status"] == "Succeeded"
+    # It fails on the second host: two of four may be lost, and the third is never begun.
+    bad = write_revision(tmp_path / "v2", {"ValidateService": 'case "$SLIPWAY_ROOT" in */web-[12]/*) exit 1;; esac'})
+    deployment_id = site.deploy(bad, group="failing")
+    failed = ended(client, deployment_id)
+    assert (failed["status"], failed["errorInformation"]["code"]) == ("Failed", "HEALTH_CONSTRAINTS")
+    info = failed["rollbackInfo"]
+    back_id = info["rollbackDeploymentId"]
+    assert info["rollbackMessage"] == (
+        f"The deployment {deployment_id} ended as Failed; the deployment {back_id} rolls it back."
+    )
+    back = ended(client, back_id)
+    assert (back["status"], back["creator"]) == ("Succeeded", "codeDeployRollback")
+    assert back["revision"] == good["revision"]
+    assert back["rollbackInfo"]["rollbackTriggeringDeploymentId"] == deployment_id
+    assert "rollbackDeploymentId" not in back["rollbackInfo"]
+    touched = {name for name, target in targets(client, deployment_id).items() if target["status"] != "Skipped"}
+    assert touched == {"web-1", "web-2"}
+    assert set(targets(client, back_id)) == touched
+    assert set(on_disk(site).values()) == {"v1"}
+    group = client.get_deployment_group(applicationName="app", deploymentGroupName="failing")["deploymentGroupInfo"]
+    assert group["lastSuccessfulDeployment"]["deploymentId"] == back_id
+    assert group["targetRevision"] == good["revision"]
+
+
+def test_a_first_deployment_that_fails_says_that_there_is_no_way_back(here: tuple[Site, Any], tmp_path: Path) -> None:
+    site, client = here
+    site.group("first", config=ALL_AT_ONCE, auto_rollback_configuration=ROLLBACK)
+    bad = write_revision(tmp_path / "v1", {"ApplicationStart": "exit 1"}, {"first.txt": "1"})
+    failed = ended(client, site.deploy(bad, group="first"))
+    assert failed["status"] == "Failed"
+    assert "no earlier deployment" in failed["rollbackInfo"]["rollbackMessage"]
+    assert site.world.store.active() == []
+
+
+@pytest.mark.parametrize(("asked", "expected"), [(None, True), (False, False), (True, True)])
+def test_whoever_stops_has_the_last_word(
+    here: tuple[Site, Any], tmp_path: Path, asked: bool | None, expected: bool
+) -> None:
+    site, client = here
+    name = f"stop-{asked}"
+    site.group(name, config=ALL_AT_ONCE, auto_rollback_configuration=ROLLBACK)
+    file = {f"{name}.txt": "1"}
+    assert ended(client, site.deploy(write_revision(tmp_path / "v1", {}, file), group=name))["status"] == "Succeeded"
+    gate = tmp_path / "go"
+    hook = f'touch "{tmp_path}/in-$(basename "$(dirname "$SLIPWAY_ROOT")")"; until [ -e "{gate}" ]; do sleep 0.05; done'
+    deployment_id = site.deploy(write_revision(tmp_path / "v2", {"ApplicationStart": hook}, file), group=name)
+    wait_until(lambda: len(list(tmp_path.glob("in-*"))) == len(HOSTS), "the hooks")
+    wish = {} if asked is None else {"autoRollbackEnabled": asked}
+    assert client.stop_deployment(deploymentId=deployment_id, **wish)["status"] == "Pending"
+    gate.touch()
+    stopped = ended(client, deployment_id)
+    assert (stopped["status"], stopped["errorInformation"]["code"]) == ("Stopped", "MANUAL_STOP")
+    assert ("rollbackInfo" in stopped) is expected
+    if expected:
+        assert ended(client, stopped["rollbackInfo"]["rollbackDeploymentId"])["status"] == "Succeeded"
+    assert site.world.store.active() == []
+
+
+def test_by_command_a_group_returns_to_the_revision_before(here: tuple[Site, Any], tmp_path: Path) -> None:
+    site, client = here
+    site.group("by-hand", config=ALL_AT_ONCE)
+    ids = []
+    for version in ("v1", "v2"):
+        revision = write_revision(tmp_path / version, {}, {"by-hand.txt": version})
+        ids.append(site.deploy(revision, group="by-hand"))
+        assert ended(client, ids[-1])["status"] == "Succeeded"
+    site.slipway("rollback", "app/by-hand", "--watch")
+    assert {(site.root(host) / "app" / "by-hand.txt").read_text() for host in HOSTS} == {"v1"}
+    site.slipway("rollback", "app/by-hand", "--to", ids[1], "--watch")
+    assert {(site.root(host) / "app" / "by-hand.txt").read_text() for host in HOSTS} == {"v2"}
+    refused = site.slipway("rollback", "app/by-hand", "--to", "d-NOBODY000", check=False)
+    assert refused.returncode == 2
+    assert "has no deployment d-NOBODY000" in refused.stderr
+
+
+def test_traffic_goes_back_to_blue_and_no_request_is_lost() -> None:
+    with balanced_site(("blue-1", "blue-2"), ("green-1", "green-2"), event_seconds=8) as web:
+        old = serve_everywhere(web)
+        rollback = {"enabled": True, "events": ["DEPLOYMENT_FAILURE"]}
+        web.change_group({**BLUE_GREEN, "autoRollbackConfiguration": rollback})
+        # One blue host is gone for Slipway, so that it cannot be taken out of traffic: that fails the deployment.
+        web.site.end("agent-blue-2")
+        new = fresh_version()
+        with load_on(web, last=old) as end:
+            failed = deploy(web, new, config=ALL_AT_ONCE, targets=GREEN_HOSTS)
+            assert failed.status == "Failed"
+            assert failed.rollback_info is not None
+            web.site.agent("blue-2")
+            back = web.site.ended(failed.rollback_info.rollback_deployment_id or "")
+            counts = end()
+        assert back.status == "Succeeded", back.error_information
+        nothing_was_lost(counts)
+        assert set(counts.versions) == {old, new}
+        with load_on(web, last=old) as end:
+            after = end()
+        nothing_was_lost(after)
+        assert set(after.hosts) == {"blue-1", "blue-2"}
