@@ -100,8 +100,9 @@ def api(as_json: bool) -> None:
 @click.command()
 @json_logs
 def trigger(as_json: bool) -> None:
-    """Consume the trigger queue: each message starts a deployment."""
+    """Consume the trigger queue: each message starts a deployment, or stops one."""
     from tasks.admitting import create_deployment
+    from tasks.steering import stop
     from workers.app import make_app
     from workers.trigger import run_trigger
     from workers.wiring import make_trigger_source, make_world
@@ -110,7 +111,12 @@ def trigger(as_json: bool) -> None:
     world = make_world(mine, make_app(mine, "client"))
     source = make_trigger_source(mine)
     try:
-        run_trigger(source, lambda request: create_deployment(world, request), stop=_end_on_signals())
+        run_trigger(
+            source,
+            lambda request: create_deployment(world, request),
+            lambda request: stop(world, request.deployment_id, now=request.now, rollback=request.auto_rollback_enabled),
+            stop=_end_on_signals(),
+        )
     finally:
         source.close()
 

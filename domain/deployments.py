@@ -194,6 +194,15 @@ class CreateDeployment(Value):
     creator: str = "user"
 
 
+class StopDeployment(Value):
+    """A request to stop a deployment, in the shape of the API's StopDeployment; the trigger queue takes it as JSON."""
+
+    deployment_id: str
+    auto_rollback_enabled: bool | None = None
+    now: bool = False
+    """Ours: end the scripts that run as well."""
+
+
 class WaitType(StrEnum):
     """The waits that ContinueDeployment ends (API enum `DeploymentWaitType`)."""
 

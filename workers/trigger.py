@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from domain.deployments import CreateDeployment
+from domain.deployments import CreateDeployment, Deployment, StopDeployment
 from domain.errors import CallerError, WorldError
 from domain.triggers import Incoming, TriggerSource
 from domain.work import working_on
@@ -19,6 +19,7 @@ from workflows import triggering
 logger = logging.getLogger(__name__)
 
 Create = Callable[[CreateDeployment], str]
+Halt = Callable[[StopDeployment], Deployment]
 LONGEST_WAIT = 30.0
 """Seconds between two tries at most."""
 
@@ -26,15 +27,17 @@ LONGEST_WAIT = 30.0
 def run_trigger(
     source: TriggerSource,
     create: Create,
+    halt: Halt,
     *,
     stop: threading.Event,
     tick: float = 1.0,
     retry_wait: float = 1.0,
     now: Callable[[], float] = time.time,
 ) -> None:
-    """Consume until `stop` is set, and end after the present message. A store or broker that is away is tried again,
-    after `retry_wait` seconds at first and then ever longer; a message whose deployment cannot be made yet waits."""
-    trigger = _Trigger(source, create, stop, tick=tick, retry_wait=retry_wait, now=now)
+    """Consume until `stop` is set, and end after the present message: requests for deployments go to `create`, those to
+    stop one to `halt`. A store or broker that is away is tried again, after `retry_wait` seconds at first and then ever
+    longer; a message whose deployment cannot be made yet waits."""
+    trigger = _Trigger(source, create, halt, stop, tick=tick, retry_wait=retry_wait, now=now)
     waits = trigger.waits()
     while not stop.is_set():
         try:
@@ -51,6 +54,7 @@ def run_trigger(
 class _Trigger:
     source: TriggerSource
     create: Create
+    halt: Halt
     stop: threading.Event
     tick: float
     retry_wait: float
@@ -72,7 +76,7 @@ class _Trigger:
 
     def _take(self, incoming: Incoming) -> None:
         try:
-            deployment_id = self._made(incoming, self._request(incoming))
+            answer = self._done(incoming, self._request(incoming))
         except triggering.Unreadable as error:
             self._answer(incoming, triggering.unreadable(str(error)))
             self._bury(incoming, str(error))
@@ -85,31 +89,40 @@ class _Trigger:
             logger.exception("request %s met an internal error", _id(incoming))
             self._bury(incoming, "internal error; the trigger's log has the details")
         else:
-            with working_on(deployment_id=deployment_id):
-                logger.info("request %s made deployment %s", _id(incoming), deployment_id)
-            self._answer(incoming, triggering.made(deployment_id))
+            self._answer(incoming, answer)
             self.source.settle(incoming)
 
-    def _request(self, incoming: Incoming) -> CreateDeployment:
-        """The request with a token, so that trying again does not make a second deployment."""
+    def _request(self, incoming: Incoming) -> CreateDeployment | StopDeployment:
+        """The request; one for a deployment has a token, so that trying again does not make a second one."""
         request = triggering.parse_request(incoming)
-        if request.client_request_token:
+        if isinstance(request, StopDeployment) or request.client_request_token:
             return request
         if not (incoming.redelivered and incoming.body == self.unsettled[0]):
             self.unsettled = (incoming.body, f"delivery:{uuid.uuid4().hex}")
         return request.model_copy(update={"client_request_token": self.unsettled[1]})
 
-    def _made(self, incoming: Incoming, request: CreateDeployment) -> str:
-        """The deployment's id, tried for until the world answers or the trigger is to stop."""
+    def _done(self, incoming: Incoming, request: CreateDeployment | StopDeployment) -> dict[str, Any]:
+        """The answer to the request, tried for until the world answers or the trigger is to stop."""
         waits = self.waits()
         while True:
             try:
-                return self.create(request)
+                return self._act(incoming, request)
             except WorldError as error:
                 if self.stop.is_set():
                     raise
                 logger.warning("request %s waits: %s", _id(incoming), error)
                 self._hold(incoming, next(waits))
+
+    def _act(self, incoming: Incoming, request: CreateDeployment | StopDeployment) -> dict[str, Any]:
+        if isinstance(request, StopDeployment):
+            deployment = self.halt(request)
+            with working_on(deployment_id=deployment.deployment_id):
+                logger.info("request %s stops deployment %s", _id(incoming), deployment.deployment_id)
+            return triggering.stopped(deployment)
+        deployment_id = self.create(request)
+        with working_on(deployment_id=deployment_id):
+            logger.info("request %s made deployment %s", _id(incoming), deployment_id)
+        return triggering.made(deployment_id)
 
     def _hold(self, incoming: Incoming, seconds: float) -> None:
         while seconds > 0 and not self.stop.wait(min(self.tick, seconds)):

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
-from domain.deployments import CreateDeployment
+from domain.deployments import CreateDeployment, Deployment, StopDeployment
 from domain.errors import CallerError, DeploymentLimitExceeded
 from domain.triggers import Incoming
 from domain.values import Instant
@@ -33,9 +33,13 @@ class Unreadable(ValueError):
     """The message is not a request; the text says why."""
 
 
-def parse_request(incoming: Incoming) -> CreateDeployment:
-    """The request in a message; its message id becomes the request's token, so that a message that is delivered again
-    answers with the deployment it made. Raises Unreadable."""
+OPERATION = "operation"
+"""The member that says what a message asks for: CreateDeployment, if it is not there, or StopDeployment."""
+
+
+def parse_request(incoming: Incoming) -> CreateDeployment | StopDeployment:
+    """The request in a message; its message id becomes the token of one for a deployment, so that a message that is
+    delivered again answers with the deployment it made. Raises Unreadable."""
     if len(incoming.message_id or "") > LONGEST_ID:
         raise Unreadable(f"the message id may have at most {LONGEST_ID} characters")
     _check_text(incoming.message_id or "", "the message id")
@@ -43,7 +47,12 @@ def parse_request(incoming: Incoming) -> CreateDeployment:
     if not isinstance(content, dict):
         raise Unreadable(f"expected a JSON object in the shape of CreateDeployment, got {_JSON_NAMES[type(content)]}")
     _check(content, "")
+    wanted = content.get(OPERATION, "CreateDeployment")
+    if wanted not in {"CreateDeployment", "StopDeployment"}:
+        raise Unreadable(f"{OPERATION} is CreateDeployment or StopDeployment, not {printable(str(wanted), 100)}")
     try:
+        if wanted == "StopDeployment":
+            return StopDeployment.model_validate(content)
         request = CreateDeployment.model_validate(content)
     except ValidationError as error:
         raise Unreadable("; ".join(_explained(problem) for problem in error.errors(include_url=False))) from None
@@ -116,6 +125,12 @@ def _explained(problem: Any) -> str:
 def made(deployment_id: str) -> dict[str, Any]:
     """The answer to a request that was admitted."""
     return {"deploymentId": deployment_id}
+
+
+def stopped(deployment: Deployment) -> dict[str, Any]:
+    """The answer to a request to stop, as the API's StopDeployment gives it."""
+    state = "Succeeded" if deployment.status.final else "Pending"
+    return {"deploymentId": deployment.deployment_id, "status": state}
 
 
 def refused(error: CallerError) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from domain.deployments import CreateDeployment
-from domain.errors import DeploymentGroupDoesNotExist, DeploymentLimitExceeded, WorldError
+from domain.deployments import CreateDeployment, Deployment, StopDeployment
+from domain.errors import DeploymentAlreadyCompleted, DeploymentGroupDoesNotExist, DeploymentLimitExceeded, WorldError
 from domain.triggers import Incoming
-from workers.trigger import run_trigger
+from tests.unit.workflows.engine_values import a_deployment
+from workers.trigger import Halt, run_trigger
 
 NOW = 1_000.0
 REQUEST = {"applicationName": "shop", "deploymentGroupName": "web"}
@@ -75,8 +76,9 @@ class Queue:
                 self.in_hand = None
             raise WorldError("the broker is away")
 
-    def run(self, create: Create) -> None:
-        run_trigger(self, create, stop=self.stop, tick=0.001, retry_wait=0.002, now=lambda: NOW)
+    def run(self, create: Create, halt: Halt | None = None) -> None:
+        stops = halt or (lambda request: pytest.fail(f"nothing is to be stopped: {request}"))
+        run_trigger(self, create, stops, stop=self.stop, tick=0.001, retry_wait=0.002, now=lambda: NOW)
 
 
 def message(body: bytes = BODY, **about: Any) -> Incoming:
@@ -106,6 +108,41 @@ def test_a_request_is_carried_out_and_answered() -> None:
     queue.run(Engine())
     assert queue.answers == [("answers", {"deploymentId": "d-0"})]
     assert (len(queue.settled), queue.letters) == (2, [])
+
+
+STOP = b'{"operation": "StopDeployment", "deploymentId": "d-1", "autoRollbackEnabled": true, "now": true}'
+
+
+@pytest.mark.parametrize(("status", "state"), [("InProgress", "Pending"), ("Stopped", "Succeeded")])
+def test_a_message_may_stop_a_deployment(status: str, state: str) -> None:
+    asked: list[StopDeployment] = []
+
+    def halt(request: StopDeployment) -> Deployment:
+        asked.append(request)
+        return a_deployment(deployment_id="d-1", status=status)
+
+    queue = Queue(message(STOP, reply_to="answers"))
+    queue.run(Engine(), halt)
+    assert asked == [StopDeployment(deployment_id="d-1", auto_rollback_enabled=True, now=True)]
+    assert queue.answers == [("answers", {"deploymentId": "d-1", "status": state})]
+    assert (len(queue.settled), queue.letters) == (1, [])
+
+
+def test_a_stop_of_what_has_ended_is_refused_in_the_words_of_the_api() -> None:
+    def halt(_: StopDeployment) -> Deployment:
+        raise DeploymentAlreadyCompleted("it has ended")
+
+    queue = Queue(message(STOP, reply_to="answers"))
+    queue.run(Engine(), halt)
+    error = {"code": "DeploymentAlreadyCompletedException", "message": "it has ended"}
+    assert queue.answers == [("answers", {"error": error})]
+
+
+@pytest.mark.parametrize("body", [b'{"operation": "DeleteEverything"}', b'{"operation": "StopDeployment"}'])
+def test_what_no_operation_fits_goes_to_the_dead_letters(body: bytes) -> None:
+    queue = Queue(message(body))
+    queue.run(Engine())
+    assert len(queue.letters) == 1
 
 
 def test_two_equal_messages_are_two_requests_and_one_message_id_is_one() -> None:

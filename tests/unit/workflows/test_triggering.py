@@ -15,13 +15,20 @@ from domain.deployments import CreateDeployment
 from domain.errors import DeploymentGroupDoesNotExist, DeploymentLimitExceeded
 from domain.triggers import Incoming
 from workflows import triggering
-from workflows.triggering import DEEPEST, LARGEST, LONGEST_ID, Unreadable, parse_request
+from workflows.triggering import DEEPEST, LARGEST, LONGEST_ID, Unreadable
 
 REQUEST = {
     "applicationName": "shop",
     "deploymentGroupName": "web",
     "revision": {"revisionType": "S3", "s3Location": {"bucket": "b", "key": "k.zip", "bundleType": "zip"}},
 }
+
+
+def parse_request(incoming: Incoming) -> CreateDeployment:
+    """The request for a deployment in a message."""
+    request = triggering.parse_request(incoming)
+    assert isinstance(request, CreateDeployment)
+    return request
 
 
 def message(body: bytes, **about: Any) -> Incoming:
