@@ -77,6 +77,9 @@ class Site:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for process in self._processes.values():
+            # All at once: each takes a while to end.
+            process.terminate()
         for name in list(self._processes):
             self.end(name)
         self.redis.stop()
