@@ -118,9 +118,7 @@ class BlueGreenSite:
         """Hosts of an environment that are in traffic, where nothing is deployed: they have no agent."""
         for host in hosts:
             arn = f"arn:aws:codedeploy:us-east-1:000000000000:instance/{host}"
-            made = Instance(
-                instance_id=host, kind=TargetKind.ON_PREMISES, arn=arn, auto_scaling_groups=(environment,)
-            )
+            made = Instance(instance_id=host, kind=TargetKind.ON_PREMISES, arn=arn, auto_scaling_groups=(environment,))
             self.site.world.store.instances.add(host, made)
             self.balancer.serving.add(host)
 
