@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -97,9 +96,17 @@ class BlueGreenSite:
         lines = [line.split() for line in ran.read_text().splitlines()] if ran.exists() else []
         return [event for event, of in lines if of == deployment_id]
 
-    def add_group(self, name: str, *, ready: dict[str, Any], ending: dict[str, Any], **members: Any) -> None:
-        """A blue/green group. Without hosts of its own, green ones are made by the environment of its name."""
-        provisioning = "DISCOVER_EXISTING" if members else "COPY_AUTO_SCALING_GROUP"
+    def add_group(
+        self,
+        name: str,
+        *,
+        ready: dict[str, Any],
+        ending: dict[str, Any],
+        hosts: dict[str, Any] | None = None,
+        balancer: str = BALANCER,
+    ) -> None:
+        """A blue/green group. Without a selection of `hosts`, green ones are made by the environment of its name."""
+        provisioning = "DISCOVER_EXISTING" if hosts else "COPY_AUTO_SCALING_GROUP"
         self.client.create_deployment_group(
             applicationName="app",
             deploymentGroupName=name,
@@ -110,8 +117,8 @@ class BlueGreenSite:
                 "deploymentReadyOption": ready,
                 "terminateBlueInstancesOnDeploymentSuccess": ending,
             },
-            **{"loadBalancerInfo": {"targetGroupInfoList": [{"name": BALANCER}]}, **members},
-            **({} if members else {"autoScalingGroups": [name]}),
+            loadBalancerInfo={"targetGroupInfoList": [{"name": balancer}]},
+            **(hosts or {"autoScalingGroups": [name]}),
         )
 
     def put_in(self, environment: str, *hosts: str) -> None:
@@ -130,9 +137,9 @@ class BlueGreenSite:
 
     def deploy(self, group: str, revision: dict[str, Any], **members: Any) -> str:
         """The id of a new deployment."""
-        made = self.client.create_deployment(
-            applicationName="app", deploymentGroupName=group, revision=revision, **members
-        )
+        # Machines are used again, by other groups.
+        ours = {"applicationName": "app", "deploymentGroupName": group, "fileExistsBehavior": "OVERWRITE"}
+        made = self.client.create_deployment(**ours, revision=revision, **members)
         return str(made["deploymentId"])
 
     def info(self, deployment_id: str) -> dict[str, Any]:
@@ -150,12 +157,6 @@ class BlueGreenSite:
             return info if info["status"] == status else None
 
         return wait_until(there, f"{status} of {deployment_id}", limit=limit)
-
-    def overview(self, deployment_id: str) -> dict[str, int]:
-        """Targets by status, where there are any; those of the targets themselves come to the same."""
-        counted = {name: count for name, count in self.info(deployment_id)["deploymentOverview"].items() if count}
-        assert counted == Counter(status for _, status in self.targets(deployment_id).values())
-        return counted
 
     def targets(self, deployment_id: str) -> dict[str, tuple[str, str]]:
         """The label and the status of each target."""
@@ -200,6 +201,6 @@ def _environments(folder: Path, machines: tuple[str, ...], names: tuple[str, ...
     }
     ours = {"provision": [str(program), "make"], "retire": [str(program), "remove"], "environment": variables}
     ours["first_count"] = 2
-    broken = {"provision": ["/bin/sh", "-c", _NO_ROOM], "retire": ["/bin/sh", "-c", f"cat >{folder}/removed"]}
+    broken = {"provision": ["/bin/sh", "-c", _NO_ROOM], "retire": ["/bin/sh", "-c", f"cat >>{folder}/removed"]}
     made = {**dict.fromkeys(names, ours), "broken": broken}
     return {"SLIPWAY_ENVIRONMENTS": json.dumps(made)}
