@@ -26,7 +26,8 @@ from workflows import admission, decide, group_memory, names, plan, targeting
 logger = logging.getLogger(__name__)
 
 LEASE = 30.0
-"""Seconds after which another process takes over from one that died in the middle of a step."""
+"""Seconds after which another process takes over from one that died in the middle of a step: one with many calls to AWS
+may take so long."""
 PAGE = 500
 
 

@@ -26,8 +26,6 @@ from workflows.timeouts import Continue, Nudge, Reap, StartLane, Wait, Withdraw
 
 logger = logging.getLogger(__name__)
 
-LEASE = 15.0
-"""Seconds after which another watch takes over from one that died."""
 PAGE = 200
 
 
@@ -259,7 +257,7 @@ def _look_at_lanes(world: World, deployment: Deployment) -> None:
 
 def round_of_watch(world: World, *, listening_since: float, deployments_too: bool) -> None:
     """One round: lanes always, whole deployments when asked, and whatever is left in the outbox."""
-    if not world.store.claim("watch", LEASE):
+    if not world.store.claim("watch", world.limits.takeover_seconds):
         return
     look_at_lanes(world, listening_since=listening_since)
     if deployments_too:

@@ -199,7 +199,7 @@ def make_environments(settings: Settings, store: Store) -> NamedEnvironments:
         queue_of=names.host_queue,
         now=time.time,
     )
-    errands = Errands(store.claim)
+    errands = Errands(store.claim, lease_seconds=settings.limits.takeover_seconds)
     return NamedEnvironments(
         {
             name: CommandEnvironment(_programs(each), store.environments, registry, errands)
