@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from domain.deployments import Deployment, DeploymentErrorCode, ErrorInformation
-from domain.errors import CannotBegin
+from domain.errors import AutoScalingGroupMissing, CannotBegin
 from domain.groups import DeploymentGroup
 from domain.moves import Change
 from tasks.runtime import World
@@ -44,11 +44,13 @@ def _noted(world: World, deployment: Deployment, already: dict[str, frozenset[st
 
 def resume(world: World, deployment: Deployment) -> ErrorInformation | None:
     """Resume what the deployment suspended; why that cannot be, if it cannot. Raises WorldError where it is to be tried
-    again."""
+    again. With a group that is gone, as blue is after blue/green, all that was suspended is gone too."""
     why: ErrorInformation | None = None
     for each in deployment.suspended:
         try:
             world.scaling().resume(each.auto_scaling_group, each.processes)
+        except AutoScalingGroupMissing:
+            logger.info("%s is gone, and nothing of it stays suspended", each.auto_scaling_group)
         except CannotBegin as error:
             # The others are resumed all the same.
             logger.warning("%s stays suspended: %s", each.auto_scaling_group, error.message)

@@ -450,6 +450,14 @@ def test_what_cannot_be_suspended_or_resumed_says_why(scene: Scene, monkeypatch:
     assert (why.code.value, why.message) == ("IAM_ROLE_PERMISSIONS", "not allowed")
 
 
+def test_with_a_group_that_is_gone_all_that_was_suspended_is_gone(scene: Scene) -> None:
+    made = suspending(scene)
+    both = tuple(SuspendedProcesses(auto_scaling_group=name, processes=("Terminate",)) for name in ("gone", FLEET))
+    scene.auto.suspend(FLEET, ["Terminate"])
+    assert resume(scene.world, made.model_copy(update={"suspended": both})) is None
+    assert scene.auto.suspended(FLEET) == set()
+
+
 def test_without_aws_nothing_can_be_suspended(scene: Scene) -> None:
     why = suspend(scene.engine.world(), suspending(scene), scene.group())
     assert why is not None
