@@ -8,11 +8,12 @@ import contextlib
 import http.client
 import json
 import threading
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from domain.scaling import LifecycleAction, Transition
@@ -40,6 +41,14 @@ _NOBODY = (
 )
 
 
+class Call(NamedTuple):
+    """A call that asks for a change, at a moment."""
+
+    name: str
+    asked: Mapping[str, str]
+    at: float
+
+
 @dataclass
 class HoldingAws:
     """AWS with Auto Scaling groups that hold instances, and a queue that hears of it."""
@@ -51,8 +60,8 @@ class HoldingAws:
     held: set[str] = field(default_factory=set)
     """Tokens of the actions that are open."""
     told: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
-    calls: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
-    """Everything that was asked to be changed by a call of the Query protocol, whoever asked, in order."""
+    calls: list[Call] = field(default_factory=list)
+    """Those of the Query protocol, whoever made them, in order."""
     refused: set[str] = field(default_factory=set)
     """Names of calls that nobody may make."""
     topics: list[tuple[str, str, str]] = field(default_factory=list)
@@ -105,7 +114,7 @@ class HoldingAws:
     def answer(self, name: str, asked: Mapping[str, str]) -> tuple[int, str] | None:
         """The answer to a call that moto does not know, or that is refused; None for all others."""
         if not name.startswith("Describe"):
-            self.calls.append((name, asked))
+            self.calls.append(Call(name, asked, time.time()))
         if name in self.refused:
             return 403, _DENIED.format(name)
         if name in _HELD:

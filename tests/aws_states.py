@@ -76,7 +76,7 @@ def moves_taking_time() -> Iterator[Moves]:
                 )
             elif not registered:
                 each["State"] = "OutOfService"
-            moves.seen[CLASSIC, host].append(each["State"])
+            moves.seen[CLASSIC, host].append(" ".join(each[key] for key in ("State", "Description")))
         return answer
 
     with pytest.MonkeyPatch.context() as patch:
