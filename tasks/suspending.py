@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 def suspend(world: World, deployment: Deployment, group: DeploymentGroup) -> ErrorInformation | None:
     """Suspend what the deployment asks for, unless it is suspended; why that cannot be, if it cannot. Raises WorldError
     where it is to be tried again. What is suspended is written down first, so that none of it is left so."""
-    names = suspension.groups_to_suspend(deployment, group)
+    names = suspension.groups_to_suspend(deployment, group, world.fleet.environments)
     try:
         if names and not deployment.suspended:
             already = {name: world.scaling().suspended(name) for name in names}

@@ -118,7 +118,7 @@ def make_fleet(settings: Settings, store: Store) -> Fleet:
     registered = RegisteredFleet(store.instances, environments=settings.environments)
     if not settings.aws.enabled:
         return registered
-    return UnitedFleet(registered, Ec2Fleet(make_aws(settings), elsewhere=settings.environments))
+    return UnitedFleet(registered, Ec2Fleet(make_aws(settings), environments=settings.environments))
 
 
 def make_scaling(settings: Settings) -> ScalingActions:
@@ -241,6 +241,7 @@ def make_site(settings: Settings, world: World) -> Site:
         metrics=lambda: render(gather(world, counters)),
         put_hook=(lambda hook: world.scaling().put_hook(hook)) if settings.aws.hooks else None,
         delete_hook=delete_hook,
+        environments=world.fleet.environments,
     )
 
 

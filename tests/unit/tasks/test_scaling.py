@@ -35,6 +35,7 @@ class Fleet:
 
     names: list[str] = field(default_factory=lambda: ["i-old", "i-new"])
     kinds = frozenset(TargetKind)
+    environments = frozenset[str]()
 
     def instances(self, group: DeploymentGroup) -> list[Instance]:  # noqa: ARG002
         return [
