@@ -28,6 +28,7 @@ from adapters.fleet.united import UnitedFleet
 from adapters.load_balancers import LOAD_BALANCERS
 from adapters.load_balancers.choosing import Checked, ChosenLoadBalancers
 from adapters.load_balancers.classic import ClassicBalancer
+from adapters.load_balancers.known_arns import KnownArns
 from adapters.load_balancers.target_groups import TargetGroupBalancer
 from adapters.metrics.prometheus import render
 from adapters.metrics.redis import RedisCounters
@@ -153,11 +154,11 @@ def make_load_balancers(settings: Settings) -> ChosenLoadBalancers:
     local = {name: make_load_balancer(name, mine) for name, mine in settings.load_balancers.items()}
     if not settings.aws.enabled:
         return ChosenLoadBalancers(local)
-    aws = make_aws(settings)
+    aws, known = make_aws(settings), KnownArns()
     return ChosenLoadBalancers(
         local,
         classic=lambda name: ClassicBalancer(aws, name),
-        target_group=lambda name: TargetGroupBalancer(aws, name),
+        target_group=lambda name: TargetGroupBalancer(aws, name, known),
     )
 
 
