@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from domain import reasons
 from domain.deployments import Deployment, DeploymentErrorCode, ErrorInformation
 from domain.errors import AutoScalingGroupMissing, CannotBegin
 from domain.groups import DeploymentGroup
@@ -53,6 +54,8 @@ def resume(world: World, deployment: Deployment) -> ErrorInformation | None:
             logger.info("%s is gone, and nothing of it stays suspended", each.auto_scaling_group)
         except CannotBegin as error:
             # The others are resumed all the same.
-            logger.warning("%s stays suspended: %s", each.auto_scaling_group, error.message)
-            why = ErrorInformation(code=DeploymentErrorCode(error.code), message=error.message)
+            processes = ", ".join(each.processes)
+            text = reasons.STAYS_SUSPENDED.format(processes=processes, group=each.auto_scaling_group, why=error.message)
+            logger.warning("%s", text)
+            why = ErrorInformation(code=DeploymentErrorCode(error.code), message=text)
     return why

@@ -14,7 +14,9 @@ MOST = 1000
 class KnownArns:
     """ARNs by name, the latest `most` of them."""
 
-    def __init__(self, *, seconds: float = SECONDS, most: int = MOST, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, seconds: float = SECONDS, most: int = MOST, now: Callable[[], float] = time.monotonic
+    ) -> None:
         self._seconds, self._most, self._now = seconds, most, now
         self._known: dict[str, tuple[str, float]] = {}
         self._lock = threading.Lock()

@@ -1,17 +1,15 @@
 """Balancers and Auto Scaling groups of AWS, end to end: boto3 at our API, real processes, real agents, and moto.
 
 What moto lacks is played: balancers that take their time (tests/aws_states.py), lifecycle actions, their notices and
-notification configurations (tests/aws_lifecycle.py). No request flows: there is nothing but moto behind the balancers.
+notification configurations (tests/aws_lifecycle.py). What it does not have at all is not seen here: no request flows,
+no listener leads to a target group, no health check looks at an application, instances are in service the moment they
+are launched and gone the moment they are terminated, hooks hold none of them, and suspended processes stop nothing.
 """
 
 from __future__ import annotations
 
-import io
-import zipfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -19,16 +17,12 @@ import pytest
 from domain.configs import ALL_AT_ONCE, ONE_AT_A_TIME
 from domain.lifecycle import TABLE
 from domain.scaling import Transition
-from tests.aws_lifecycle import HoldingAws, holding_aws
-from tests.aws_states import CLASSIC, TARGET_GROUP, Moves, moves_taking_time
+from tests.aws_states import CLASSIC, TARGET_GROUP
 from tests.balancers import make_group
-from tests.revision_places import BUCKET, s3_client
-from tests.services import free_port
-from tests.site import Site, wait_until, write_revision
-from tests.stories.api_process import boto, is_ready, make_key
+from tests.services import wait_until
+from tests.stories.aws_scene import Scene, aws_scene
 from workflows.events import BLUE, GREEN
 
-ROLE = "arn:aws:iam::123456789012:role/deployer"
 FLEET, POOL = "fleet", "pool"
 HOOK_CALLS = ("DeleteLifecycleHook", "PutLifecycleHook")
 COPY: dict[str, Any] = {
@@ -39,138 +33,20 @@ COPY: dict[str, Any] = {
 PROCESSES = ["AZRebalance", "Terminate"]
 
 
-def style(kind: str, option: str = "WITH_TRAFFIC_CONTROL") -> dict[str, str]:
-    return {"deploymentType": kind, "deploymentOption": option}
-
-
-@dataclass
-class Scene:
-    """An installation, AWS with its balancers, and a client of the API."""
-
-    site: Site
-    aws: HoldingAws
-    moves: Moves
-    api: Any
-    folder: Path
-    agents: list[str] = field(default_factory=list)
-
-    def client(self, service: str) -> Any:
-        return self.aws.aws.client(service)
-
-    # --- AWS ---
-
-    def start_agents(self, instances: Sequence[str]) -> None:
-        for each in instances:
-            self.site.agent(each)
-            self.agents.append(each)
-        wait_until(lambda: all(self.site.world.store.seen(instances)), "the agents' hello")
-
-    def group(self, name: str) -> Mapping[str, Any] | None:
-        found = self.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])
-        return next(iter(found["AutoScalingGroups"]), None)
-
-    def members(self, name: str) -> list[str]:
-        group = self.group(name)
-        return sorted(member["InstanceId"] for member in group["Instances"]) if group else []
-
-    def suspended(self, name: str) -> set[str]:
-        group = self.group(name)
-        assert group is not None
-        return {each["ProcessName"] for each in group["SuspendedProcesses"]}
-
-    def hooks(self, name: str) -> set[str]:
-        found = self.client("autoscaling").describe_lifecycle_hooks(AutoScalingGroupName=name)["LifecycleHooks"]
-        return {hook["LifecycleHookName"] for hook in found}
-
-    def in_target_group(self, arn: str) -> set[str]:
-        told = self.client("elbv2").describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
-        return {each["Target"]["Id"] for each in told}
-
-    def calls(self, *names: str) -> list[str]:
-        """What was asked of AWS since the last `forget`, with the instance or Auto Scaling group that it was about."""
-        return [f"{call.name} {_about(call.asked)}" for call in self.aws.calls if not names or call.name in names]
-
-    # --- our API ---
-
-    def make_group(self, name: str, **members: Any) -> None:
-        self.api.create_deployment_group(
-            applicationName="app", deploymentGroupName=name, serviceRoleArn=ROLE, **members
-        )
-
-    def info(self, name: str) -> Any:
-        found = self.api.get_deployment_group(applicationName="app", deploymentGroupName=name)
-        return found["deploymentGroupInfo"]
-
-    def deploy(self, group: str, version: str, hooks: Mapping[str, str] | None = None) -> str:
-        content = zipped(write_revision(self.folder / version, hooks or {}))
-        s3_client(self.aws.moto).put_object(Bucket=BUCKET, Key=f"{version}.zip", Body=content)
-        where = {"bucket": BUCKET, "key": f"{version}.zip", "bundleType": "zip"}
-        made = self.api.create_deployment(
-            applicationName="app",
-            deploymentGroupName=group,
-            revision={"revisionType": "S3", "s3Location": where},
-            fileExistsBehavior="OVERWRITE",
-        )
-        return str(made["deploymentId"])
-
-    def shown(self, deployment_id: str) -> Any:
-        return self.api.get_deployment(deploymentId=deployment_id)["deploymentInfo"]
-
-    def ended(self, deployment_id: str) -> Any:
-        """The deployment as the API tells of it, once it has ended."""
-        self.site.ended(deployment_id)
-        return self.shown(deployment_id)
-
-    def target(self, deployment_id: str, instance: str) -> Any:
-        found = self.api.get_deployment_target(deploymentId=deployment_id, targetId=instance)
-        return found["deploymentTarget"]["instanceTarget"]
-
-    def events(self, deployment_id: str, instance: str) -> dict[str, str]:
-        told = self.target(deployment_id, instance)["lifecycleEvents"]
-        return {event["lifecycleEventName"]: event["status"] for event in told}
-
-    def labels(self, deployment_id: str) -> dict[str, str]:
-        ids = self.api.list_deployment_targets(deploymentId=deployment_id)["targetIds"]
-        return {each: self.target(deployment_id, each).get("instanceLabel") for each in ids}
-
-    def version(self, instance: str) -> str | None:
-        path = self.site.root(instance) / "app" / "version.txt"
-        return path.read_text() if path.exists() else None
-
-
-def _about(asked: Mapping[str, str]) -> str:
-    keys = ("Targets.member.1.Id", "Instances.member.1.InstanceId", "AutoScalingGroupName")
-    return next((asked[key] for key in keys if key in asked), "")
-
-
-def zipped(folder: Path) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for path in sorted(each for each in folder.rglob("*") if each.is_file()):
-            archive.write(path, str(path.relative_to(folder)))
-    return buffer.getvalue()
+def with_traffic_control(kind: str) -> dict[str, str]:
+    return {"deploymentType": kind, "deploymentOption": "WITH_TRAFFIC_CONTROL"}
 
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    port = free_port()
-    with ExitStack() as stack:
-        moves = stack.enter_context(moves_taking_time())
-        aws = stack.enter_context(holding_aws())
-        s3_client(aws.moto).create_bucket(Bucket=BUCKET)
-        more = {"SLIPWAY_API__KEY": "a key", "SLIPWAY_API__PORT": str(port), "SLIPWAY_S3__ENDPOINT_URL": aws.moto}
-        keys = {"SLIPWAY_S3__ACCESS_KEY_ID": "testing", "SLIPWAY_S3__SECRET_ACCESS_KEY": "testing-secret"}
-        site = stack.enter_context(Site(**more, **keys, SLIPWAY_S3__ADDRESSING="path", **aws.environment))
-        for process in ("control", "watch", "scaling", "api"):
-            site.start(process)
-        wait_until(lambda: is_ready(f"http://127.0.0.1:{port}"), "the API")
-        api = stack.enter_context(boto(f"http://127.0.0.1:{port}", make_key(site)))
-        api.create_application(applicationName="app")
-        made = Scene(site, aws, moves, api, tmp_path_factory.mktemp("scene"))
+    with aws_scene(tmp_path_factory.mktemp("scene")) as made:
         yield made
-        # Their end is of no interest here, and they would take a second each.
-        for process in ("api", "control", *(f"agent-{instance}" for instance in made.agents)):
-            site.kill(process)
+
+
+@pytest.fixture(autouse=True)
+def forgotten(scene: Scene) -> None:
+    """Calls of before are none of a test's."""
+    scene.aws.calls.clear()
 
 
 # --- in place ---
@@ -194,7 +70,7 @@ def test_in_place_every_balancer_lets_go_before_the_next_event(scene: Scene) -> 
         "front",
         ec2TagFilters=[{"Key": "role", "Value": "front", "Type": "KEY_AND_VALUE"}],
         deploymentConfigName=ONE_AT_A_TIME,
-        deploymentStyle=style("IN_PLACE"),
+        deploymentStyle=with_traffic_control("IN_PLACE"),
         loadBalancerInfo={"elbInfoList": [{"name": "front"}], "targetGroupInfoList": [{"name": "front"}]},
     )
     scene.aws.calls.clear()
@@ -211,7 +87,9 @@ def test_in_place_every_balancer_lets_go_before_the_next_event(scene: Scene) -> 
     assert scene.events(deployment, first)["AfterBlockTraffic"] == "Pending"
     scene.moves.held.remove((CLASSIC, False))
     # The other way round on the way back.
-    wait_until(lambda: looks(CLASSIC, "InService N/A") >= 3 and looks(TARGET_GROUP, "initial") >= 3, "looks on the way back")
+    wait_until(
+        lambda: looks(CLASSIC, "InService N/A") >= 3 and looks(TARGET_GROUP, "initial") >= 3, "looks on the way back"
+    )
     wait_until(lambda: scene.events(deployment, first).get("AllowTraffic") == "InProgress", "AllowTraffic")
     assert scene.events(deployment, first)["AfterAllowTraffic"] == "Pending"
     scene.moves.held.remove((TARGET_GROUP, True))
@@ -277,7 +155,7 @@ def copied(scene: Scene) -> Copied:
         FLEET,
         autoScalingGroups=[FLEET],
         deploymentConfigName=ALL_AT_ONCE,
-        deploymentStyle=style("BLUE_GREEN"),
+        deploymentStyle=with_traffic_control("BLUE_GREEN"),
         blueGreenDeploymentConfiguration=COPY,
         loadBalancerInfo={"targetGroupInfoList": [{"name": FLEET}]},
         terminationHookEnabled=True,
@@ -297,8 +175,9 @@ def copied(scene: Scene) -> Copied:
 
 
 def test_a_copy_takes_the_place_of_its_original_in_the_documented_order(scene: Scene, copied: Copied) -> None:
-    """The deployment's own processes aside, as service.md lists them; balancers are moved a call per instance."""
-    name, (launch, leave) = copied.name, copied.hooks
+    """As docs/environments.md has it; first the process that the deployment suspends, which goes with the original.
+    Balancers are told of each instance by a call of its own."""
+    name = copied.name
     making, installed, rest = copied.calls[:6], copied.calls[6:10], copied.calls[10:]
     assert making == [
         f"SuspendProcesses {FLEET}",
@@ -367,7 +246,7 @@ def test_an_instance_launched_by_the_copy_goes_into_traffic_and_into_service(sce
     info = scene.shown(deployment)
     assert (info["creator"], info["status"]) == ("autoscaling", "Succeeded")
     # The group is blue/green; one instance is deployed to where it stands.
-    assert info["deploymentStyle"] == style("IN_PLACE")
+    assert info["deploymentStyle"] == with_traffic_control("IN_PLACE")
     assert scene.labels(deployment) == {new: None}
     assert scene.events(deployment, new) == dict.fromkeys(GREEN, "Succeeded")
     assert scene.calls("RegisterTargets", "DeregisterTargets") == [f"RegisterTargets {new}"]
@@ -423,11 +302,6 @@ def pool(scene: Scene) -> Pool:
     return Pool(scene, host)
 
 
-@pytest.fixture(autouse=True)
-def forgotten(scene: Scene) -> None:
-    scene.aws.calls.clear()
-
-
 @pytest.mark.parametrize(("script", "status"), [("true", "Succeeded"), ("exit 1", "Failed")])
 def test_processes_are_suspended_before_the_first_target_and_resumed_at_the_end(
     scene: Scene, pool: Pool, script: str, status: str
@@ -471,6 +345,7 @@ def test_where_processes_cannot_be_resumed_the_deployment_fails_and_says_so(scen
         scene.aws.refused.clear()
     assert (info["status"], info["errorInformation"]["code"]) == ("Failed", "IAM_ROLE_PERMISSIONS")
     assert "autoscaling:ResumeProcesses" in info["errorInformation"]["message"]
+    assert "Terminate of the Auto Scaling group pool stay suspended" in info["errorInformation"]["message"]
     assert scene.target(info["deploymentId"], pool.host)["status"] == "Succeeded"
     assert pool.suspended() == {"AZRebalance", "Terminate"}
     scene.client("autoscaling").resume_processes(AutoScalingGroupName=POOL, ScalingProcesses=["Terminate"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from domain.deployments import DeploymentStatus, Phase, PhaseKind
@@ -68,8 +70,11 @@ def test_a_success_that_was_told_is_known() -> None:
 
 HOOKS = tuple(ScalingHook(auto_scaling_group=name, name=f"on-{name}") for name in ("blue", "other"))
 HOOKED = a_group(auto_scaling_groups=("blue",), hooks=HOOKS)
-TO_GREEN = {"takes_over": Selection(auto_scaling_groups=("green",)), "source_environment": "blue"}
-TO_GREEN |= {"green_environment": "green"}
+TO_GREEN: dict[str, Any] = {
+    "takes_over": Selection(auto_scaling_groups=("green",)),
+    "source_environment": "blue",
+    "green_environment": "green",
+}
 BLOCK, RETIRE = (Phase(kind=kind) for kind in (PhaseKind.BLOCK, PhaseKind.RETIRE))
 
 
@@ -81,7 +86,10 @@ def test_green_takes_over_once_and_before_blue_is_retired() -> None:
     retiring = deployment.model_copy(update={"phase": 1})
     after = ended(during, retiring)
     assert after.auto_scaling_groups == ("green",)
-    assert [(hook.auto_scaling_group, hook.name) for hook in after.hooks] == [("green", "on-blue"), ("other", "on-other")]
+    assert [(hook.auto_scaling_group, hook.name) for hook in after.hooks] == [
+        ("green", "on-blue"),
+        ("other", "on-other"),
+    ]
     assert ended(after, retiring) == after
     edited = after.model_copy(update={"auto_scaling_groups": ("green", "more")})
     assert ended(edited, retiring.model_copy(update=SUCCESS)).auto_scaling_groups == ("green", "more")
