@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.revisions.pack import pack_directory
+from domain.bundles import BundleType
 from domain.fleet import Instance, TargetKind
 from tests.services import wait_until
 from tests.site import CHECKOUT, Site, write_revision
@@ -59,7 +60,7 @@ class BlueGreenSite:
         mark = _HOOK.format(hold=self.folder / "hold")
         every = (*BEFORE_TRAFFIC, *INTO_TRAFFIC, *OUT_OF_TRAFFIC)
         scripts = {event: f"{mark}\n{hooks.get(event, '')}" for event in every}
-        pack_directory(write_revision(self.folder / name, scripts), self.folder / f"{name}.tgz", "tgz")
+        pack_directory(write_revision(self.folder / name, scripts), self.folder / f"{name}.tgz", BundleType.TGZ)
         url = f"{self.balancer.url}/{name}.tgz"
         return {"revisionType": "S3", "s3Location": {"bucket": "slipway-http", "key": url, "bundleType": "tgz"}}
 
@@ -199,7 +200,11 @@ def _environments(folder: Path, machines: tuple[str, ...], names: tuple[str, ...
         "PYTHON": sys.executable,
         "EXAMPLE": str(CHECKOUT / "examples" / "environments" / "spare_pool.py"),
     }
-    ours = {"provision": [str(program), "make"], "retire": [str(program), "remove"], "environment": variables}
+    ours: dict[str, Any] = {
+        "provision": [str(program), "make"],
+        "retire": [str(program), "remove"],
+        "environment": variables,
+    }
     ours["first_count"] = 2
     broken = {"provision": ["/bin/sh", "-c", _NO_ROOM], "retire": ["/bin/sh", "-c", f"cat >>{folder}/removed"]}
     made = {**dict.fromkeys(names, ours), "broken": broken}
