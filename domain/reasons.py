@@ -83,6 +83,10 @@ BLUE_KEEPS_TRAFFIC = (
     "Original instances could not be taken out of traffic; their targets say why. The replacement instances have "
     "traffic too: take the originals out at the load balancer, or shift back."
 )
+GREEN_STAYS = (
+    "Traffic had begun to go to the replacement instances, so they were left as they are, and the deployment group "
+    "still selects the original ones. See at the load balancer who serves, and take out who is not to."
+)
 NOT_RETIRED = (
     "The replacement instances have the traffic, but the original ones could not be retired: {why} See to them by hand."
 )

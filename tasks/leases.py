@@ -18,8 +18,8 @@ _lock = threading.Lock()
 
 @contextmanager
 def alone(world: World, name: str, seconds: float) -> Iterator[bool]:
-    """Whether nobody else works under the name. The lease is the process's, so its threads agree among themselves; it is
-    given back at the end, and another's after so many seconds if this process dies."""
+    """Whether nobody else works under the name. The lease is the process's, so its threads agree among themselves; it
+    is given back at the end, and another's after so many seconds if this process dies."""
     with _lock:
         first = name not in _held
         _held.add(name)

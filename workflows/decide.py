@@ -285,6 +285,9 @@ def end_early(
         results = (*deployment.results, result or Progress())
         update = {"phases": phases, "phase": len(phases) - 1, "results": results, "stopping": why, "ends_as": ends_as}
         return _entered(deployment.model_copy(update=update), phase, now=now)
+    if PhaseKind.SHIFT in begun:
+        told = (*deployment.status_messages, reasons.GREEN_STAYS)
+        deployment = deployment.model_copy(update={"status_messages": told})
     return ended(deployment, ends_as, why, now=now)
 
 

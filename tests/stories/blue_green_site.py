@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from adapters.revisions.pack import pack_directory
+from domain.bundles import BundleType
 from domain.fleet import Instance, TargetKind
 from tests.services import wait_until
 from tests.site import CHECKOUT, Site, write_revision
@@ -59,7 +60,7 @@ class BlueGreenSite:
         mark = _HOOK.format(hold=self.folder / "hold")
         every = (*BEFORE_TRAFFIC, *INTO_TRAFFIC, *OUT_OF_TRAFFIC)
         scripts = {event: f"{mark}\n{hooks.get(event, '')}" for event in every}
-        pack_directory(write_revision(self.folder / name, scripts), self.folder / f"{name}.tgz", "tgz")
+        pack_directory(write_revision(self.folder / name, scripts), self.folder / f"{name}.tgz", BundleType.TGZ)
         url = f"{self.balancer.url}/{name}.tgz"
         return {"revisionType": "S3", "s3Location": {"bucket": "slipway-http", "key": url, "bundleType": "tgz"}}
 
@@ -100,9 +101,9 @@ class BlueGreenSite:
         self,
         name: str,
         *,
-        ready: dict[str, Any],
-        ending: dict[str, Any],
-        hosts: dict[str, Any] | None = None,
+        ready: Mapping[str, Any],
+        ending: Mapping[str, Any],
+        hosts: Mapping[str, Any] | None = None,
         balancer: str = BALANCER,
     ) -> None:
         """A blue/green group. Without a selection of `hosts`, green ones are made by the environment of its name."""
@@ -199,8 +200,12 @@ def _environments(folder: Path, machines: tuple[str, ...], names: tuple[str, ...
         "PYTHON": sys.executable,
         "EXAMPLE": str(CHECKOUT / "examples" / "environments" / "spare_pool.py"),
     }
-    ours = {"provision": [str(program), "make"], "retire": [str(program), "remove"], "environment": variables}
-    ours["first_count"] = 2
+    ours = {
+        "provision": [str(program), "make"],
+        "retire": [str(program), "remove"],
+        "environment": variables,
+        "first_count": 2,
+    }
     broken = {"provision": ["/bin/sh", "-c", _NO_ROOM], "retire": ["/bin/sh", "-c", f"cat >>{folder}/removed"]}
     made = {**dict.fromkeys(names, ours), "broken": broken}
     return {"SLIPWAY_ENVIRONMENTS": json.dumps(made)}
