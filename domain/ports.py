@@ -354,6 +354,10 @@ class Fleet(Protocol):
     def kinds(self) -> frozenset[TargetKind]:
         """Where it looks for hosts."""
 
+    @property
+    def environments(self) -> frozenset[str]:
+        """Names among groups' Auto Scaling groups that are environments of the settings: AWS knows nothing of them."""
+
     def instances(self, group: DeploymentGroup) -> Sequence[Instance]:
         """At least every host that the group selects; more do no harm, and a host may come twice.
 

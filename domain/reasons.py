@@ -90,6 +90,7 @@ GREEN_STAYS = (
 NOT_RETIRED = (
     "The replacement instances have the traffic, but the original ones could not be retired: {why} See to them by hand."
 )
+STAYS_SUSPENDED = "{processes} of the Auto Scaling group {group} stay suspended; resume them yourself. {why}"
 NOT_ABANDONED = "The replacement instances could not be removed: {why} See to them by hand."
 ENVIRONMENT_TIMEOUT = "it was not done within {seconds} seconds."
 PROVISION_TIMEOUT = "The replacement instances were not there within {seconds} seconds{last}."

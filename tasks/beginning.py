@@ -104,6 +104,7 @@ def _start(world: World, deployment: Deployment) -> Deployment | None:
             matched=found.matched,
             application=application is not None,
             kinds=world.fleet.kinds,
+            environments=world.fleet.environments,
             zones=found.zones,
             blue=len(found.blue),
             takes_over=found.takes_over,

@@ -49,7 +49,8 @@ def _lease(deployment_id: str) -> str:
     return f"environment:{deployment_id}"
 
 
-def _order(deployment: Deployment) -> GreenOrder:
+def _order(world: World, deployment: Deployment) -> GreenOrder:
+    group = world.store.groups.get(deployment.deployment_group_id)
     return GreenOrder(
         deployment_id=deployment.deployment_id,
         application_name=deployment.application_name,
@@ -57,6 +58,7 @@ def _order(deployment: Deployment) -> GreenOrder:
         deployment_group_id=deployment.deployment_group_id,
         source=deployment.source_environment or "",
         green=deployment.green_environment,
+        hooks=tuple(hook.name for hook in group.hooks) if group else (),
     )
 
 
@@ -70,7 +72,7 @@ def _provision(world: World, deployment: Deployment, phase: Phase) -> None:
         return
     last = ""
     try:
-        made = world.environments.named(deployment.source_environment or "").provision(_order(deployment))
+        made = world.environments.named(deployment.source_environment or "").provision(_order(world, deployment))
     except CannotBegin as error:
         _fail(world, deployment, ErrorInformation(code=DeploymentErrorCode(error.code), message=error.message))
         return
@@ -127,7 +129,7 @@ def _takes_over(world: World, deployment: Deployment, made: Provisioned) -> Sele
 def _retire(world: World, deployment: Deployment, phase: Phase) -> None:
     def step() -> bool:
         retirement = Retirement(
-            order=_order(deployment),
+            order=_order(world, deployment),
             hosts=tuple(_blue(world, deployment)),
             terminate=plan.terminates_blue(deployment),
         )
@@ -146,7 +148,7 @@ def _blue(world: World, deployment: Deployment) -> list[Target]:
 
 def _abandon(world: World, deployment: Deployment, phase: Phase) -> None:
     def step() -> bool:
-        return world.environments.named(deployment.source_environment or "").abandon(_order(deployment))
+        return world.environments.named(deployment.source_environment or "").abandon(_order(world, deployment))
 
     _step_to_the_end(world, deployment, phase, step, reasons.NOT_ABANDONED)
 

@@ -7,6 +7,7 @@ from domain.deployments import Deployment, DeploymentErrorCode, ErrorInformation
 from domain.errors import DeploymentDoesNotExist
 from tasks.phases import after_end
 from tasks.runtime import World
+from tasks.suspending import resume
 from workflows import admission, timeouts, waits
 
 
@@ -17,6 +18,10 @@ def stop(world: World, deployment_id: str, *, now: bool = False) -> Deployment:
     Raises DeploymentDoesNotExist or DeploymentAlreadyCompleted.
     """
     at = world.now()
+    before = world.store.deployment(deployment_id)
+    if before is not None and not before.status.final and not before.phases:
+        # Whoever was about to begin it may have been cut off, and nobody begins it again once it is stopped.
+        resume(world, before)
     changed = world.store.change(deployment_id, lambda present: admission.stop(present, now=at, cut=now))
     present = changed.deployment if changed else world.store.deployment(deployment_id)
     if present is None or (changed is None and present.status.final):

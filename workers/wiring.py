@@ -9,7 +9,7 @@ import string
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 from celery import Celery
 
@@ -28,6 +28,8 @@ from adapters.fleet.united import UnitedFleet
 from adapters.load_balancers import LOAD_BALANCERS
 from adapters.load_balancers.choosing import Checked, ChosenLoadBalancers
 from adapters.load_balancers.classic import ClassicBalancer
+from adapters.load_balancers.known_arns import KnownArns
+from adapters.load_balancers.patience import PatientBalancer
 from adapters.load_balancers.target_groups import TargetGroupBalancer
 from adapters.metrics.prometheus import render
 from adapters.metrics.redis import RedisCounters
@@ -59,6 +61,8 @@ from workflows.ids import deployment_id_of
 
 logger = logging.getLogger(__name__)
 
+MOST_BALANCERS = 1000
+"""Of AWS, that a process remembers it could not reach."""
 _LETTERS = string.ascii_letters + string.digits
 
 
@@ -118,7 +122,7 @@ def make_fleet(settings: Settings, store: Store) -> Fleet:
     registered = RegisteredFleet(store.instances, environments=settings.environments)
     if not settings.aws.enabled:
         return registered
-    return UnitedFleet(registered, Ec2Fleet(make_aws(settings), elsewhere=settings.environments))
+    return UnitedFleet(registered, Ec2Fleet(make_aws(settings), environments=settings.environments))
 
 
 def make_scaling(settings: Settings) -> ScalingActions:
@@ -153,11 +157,12 @@ def make_load_balancers(settings: Settings) -> ChosenLoadBalancers:
     local = {name: make_load_balancer(name, mine) for name, mine in settings.load_balancers.items()}
     if not settings.aws.enabled:
         return ChosenLoadBalancers(local)
-    aws = make_aws(settings)
+    aws, known = make_aws(settings), KnownArns()
+    keep = lru_cache(MOST_BALANCERS)
     return ChosenLoadBalancers(
         local,
-        classic=lambda name: ClassicBalancer(aws, name),
-        target_group=lambda name: TargetGroupBalancer(aws, name),
+        classic=keep(lambda name: PatientBalancer(ClassicBalancer(aws, name))),
+        target_group=keep(lambda name: PatientBalancer(TargetGroupBalancer(aws, name, known))),
     )
 
 
@@ -167,7 +172,7 @@ def make_load_balancer(name: str, mine: Balancer) -> Checked:
     if isinstance(mine, WebhookSettings):
         ca_file = mine.ca_file and str(mine.ca_file)
         told |= {"name": name, "secret": mine.secret.get_secret_value(), "ca_file": ca_file}
-    return LOAD_BALANCERS[mine.kind](**told)
+    return PatientBalancer(LOAD_BALANCERS[mine.kind](**told))
 
 
 def _missing_auto_scaling_groups(settings: Settings) -> Callable[[Sequence[str]], Sequence[str]]:
@@ -241,6 +246,7 @@ def make_site(settings: Settings, world: World) -> Site:
         metrics=lambda: render(gather(world, counters)),
         put_hook=(lambda hook: world.scaling().put_hook(hook)) if settings.aws.hooks else None,
         delete_hook=delete_hook,
+        environments=world.fleet.environments,
     )
 
 

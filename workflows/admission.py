@@ -6,7 +6,7 @@ Source: AWS CodeDeploy API reference, CreateDeployment, CreateDeploymentGroup, C
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Sequence, Set
 from urllib.parse import urlsplit
 
 from domain import reasons
@@ -295,6 +295,7 @@ def start(
     matched: int | None = None,
     application: bool = True,
     kinds: Container[TargetKind] = frozenset(TargetKind),
+    environments: Set[str] = frozenset(),
     zones: Sequence[int] = (),
     blue: int = 0,
     takes_over: Selection | None = None,
@@ -304,9 +305,9 @@ def start(
 
     None if it has started already. `total` are the targets to deploy to (in place, or green), `matched` the hosts of
     the group before those that updateOutdatedInstancesOnly leaves out: where it leaves none, there is nothing to do and
-    that is a success. A group made anew under the old name is another group. `kinds`: where hosts were looked for;
-    `zones`: how many targets each zone has; `blue`: how many hosts serve beside green, and how the group selects its
-    hosts once green `takes_over`.
+    that is a success. A group made anew under the old name is another group. `kinds`: where hosts were looked for,
+    and `environments`: names of Auto Scaling groups that are none of AWS's; `zones`: how many targets each zone has;
+    `blue`: how many hosts serve beside green, and how the group selects its hosts once green `takes_over`.
     """
     if deployment.status is DeploymentStatus.QUEUED:
         deployment = deployment.model_copy(update={"status": moved(deployment.status, DeploymentStatus.CREATED)})
@@ -323,14 +324,14 @@ def start(
         source = {"source_environment": group.auto_scaling_groups[0], "total": blue}
         return _under_way(deployment.model_copy(update=source), provisioning(limits), now)
     if total == 0 and (matched == 0 or not deployment.update_outdated_instances_only):
-        return _refused(deployment, DeploymentErrorCode.NO_INSTANCES, _none_found(deployment, group, kinds), now)
+        unseen = wants_ec2(group, environments) and TargetKind.EC2 not in kinds
+        return _refused(deployment, DeploymentErrorCode.NO_INSTANCES, _none_found(deployment, unseen=unseen), now)
     return _lay_out(deployment, total, zones or (total,), now, limits)
 
 
-def _none_found(deployment: Deployment, group: DeploymentGroup, kinds: Container[TargetKind]) -> str:
+def _none_found(deployment: Deployment, *, unseen: bool) -> str:
     if deployment.blue_green:
         return reasons.NO_GREEN
-    unseen = wants_ec2(group) and TargetKind.EC2 not in kinds
     return reasons.NO_INSTANCES + (reasons.AWS_OFF if unseen else "")
 
 

@@ -343,9 +343,11 @@ def ended(deployment: Deployment, status: DeploymentStatus, error: ErrorInformat
 
 
 def spoiled(change: Change, why: ErrorInformation) -> Change:
-    """A change to a final status, to Failed if it was a success: something that must follow could not be done."""
+    """A change to a final status, to Failed if it was a success: something that must follow could not be done. What
+    did not succeed anyhow says so beside its own reason."""
     after = change.deployment
     if after.status is not DeploymentStatus.SUCCEEDED:
-        return change
+        told = (*after.status_messages, why.message)
+        return Change(after.model_copy(update={"status_messages": told}), change.happenings)
     before = after.model_copy(update={"status": DeploymentStatus.IN_PROGRESS})
     return ended(before, DeploymentStatus.FAILED, why, now=after.complete_time or 0.0)

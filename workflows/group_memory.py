@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.deployments import Deployment, DeploymentStatus
+from domain.deployments import Deployment, DeploymentStatus, PhaseKind
 from domain.groups import DeploymentGroup, LastDeployment
 from workflows.targeting import selecting
 
@@ -16,7 +16,7 @@ def begun(group: DeploymentGroup, deployment: Deployment) -> DeploymentGroup:
 
 
 def ended(group: DeploymentGroup, deployment: Deployment) -> DeploymentGroup:
-    """The group once a deployment that was begun has ended.
+    """The group once a deployment that was begun has come to another phase, or has ended.
 
     A group that has gone on to another deployment, or was made anew under the old name, stays as it is: whoever brings
     this word is late.
@@ -26,9 +26,30 @@ def ended(group: DeploymentGroup, deployment: Deployment) -> DeploymentGroup:
     update: dict[str, object] = {"last_attempted_deployment": _summary(deployment)}
     if deployment.status is DeploymentStatus.SUCCEEDED:
         update |= {"last_successful_deployment": _summary(deployment), "target_revision": deployment.revision}
-        if deployment.takes_over is not None:
-            group = selecting(group, deployment.takes_over)
+    if _blue_gives_way(deployment):
+        group = _taken_over(group, deployment)
     return group.model_copy(update=update)
+
+
+def _blue_gives_way(deployment: Deployment) -> bool:
+    """Whether green has just taken the place of blue: before blue is retired, for from then on green grows and shrinks
+    by itself and what it launches is the group's; at the end where nobody is retired."""
+    if any(phase.kind is PhaseKind.RETIRE for phase in deployment.phases):
+        under_way = deployment.under_way
+        return not deployment.status.final and under_way is not None and under_way.kind is PhaseKind.RETIRE
+    return deployment.status is DeploymentStatus.SUCCEEDED
+
+
+def _taken_over(group: DeploymentGroup, deployment: Deployment) -> DeploymentGroup:
+    """The group with green as its hosts. Its hooks on what was copied move to the copy."""
+    if deployment.takes_over is None:
+        return group
+    source, green = deployment.source_environment, deployment.green_environment
+    hooks = tuple(
+        hook.model_copy(update={"auto_scaling_group": green}) if green and hook.auto_scaling_group == source else hook
+        for hook in group.hooks
+    )
+    return selecting(group, deployment.takes_over).model_copy(update={"hooks": hooks})
 
 
 def knows_success(group: DeploymentGroup, deployment: Deployment) -> bool:

@@ -5,7 +5,7 @@ Source: AWS CodeDeploy user guide, "Tagging instances for deployment groups" and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from domain.deployments import Deployment
 from domain.fleet import (
@@ -64,9 +64,9 @@ def _selected(instance: Instance, group: DeploymentGroup) -> bool:
     return matches(instance.tags, filter_groups(group.on_premises_instance_tag_filters, group.on_premises_tag_set))
 
 
-def wants_ec2(group: DeploymentGroup) -> bool:
-    """Whether the group selects EC2 instances at all."""
-    return bool(group.ec2_tag_filters or group.ec2_tag_set or group.auto_scaling_groups)
+def wants_ec2(group: DeploymentGroup, environments: Set[str]) -> bool:
+    """Whether the group selects EC2 instances at all; the members of environments of the settings are none."""
+    return bool(group.ec2_tag_filters or group.ec2_tag_set or set(group.auto_scaling_groups) - environments)
 
 
 def filter_groups(

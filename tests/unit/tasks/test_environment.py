@@ -147,11 +147,17 @@ def test_green_is_made_laid_out_behind_blue_and_installed() -> None:
     assert site.kind() is PhaseKind.INSTALL, "a step of a phase that is over does nothing"
 
 
-def test_green_takes_blues_place_in_the_group_once_all_is_done() -> None:
+def test_green_takes_blues_place_in_the_group_before_blue_is_retired() -> None:
     site = Site(TERMINATE)
-    site.until(PhaseKind.RETIRE)
+    site.change_group(hooks=({"auto_scaling_group": "web", "name": "mine"},))
+    site.until(PhaseKind.TERMINATION_WAIT)
     assert site.group.auto_scaling_groups == ("web",)
+    site.until(PhaseKind.RETIRE)
     assert site.deployment.termination_wait_started
+    assert site.group.auto_scaling_groups == (f"web-{site.id}",)
+    assert [(hook.auto_scaling_group, hook.name) for hook in site.group.hooks] == [(f"web-{site.id}", "mine")]
+    assert site.group.target_revision is None
+    assert site.environments.orders[-1].hooks == ("mine",)
     site.watch()
     site.watch()
     assert site.deployment.status is DeploymentStatus.SUCCEEDED
