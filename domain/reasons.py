@@ -83,14 +83,15 @@ BLUE_KEEPS_TRAFFIC = (
     "Original instances could not be taken out of traffic; their targets say why. The replacement instances have "
     "traffic too: take the originals out at the load balancer, or shift back."
 )
+GREEN_STAYS = (
+    "Traffic had begun to go to the replacement instances, so they were left as they are, and the deployment group "
+    "still selects the original ones. See at the load balancer who serves, and take out who is not to."
+)
 NOT_RETIRED = (
     "The replacement instances have the traffic, but the original ones could not be retired: {why} See to them by hand."
 )
 STAYS_SUSPENDED = "{processes} of the Auto Scaling group {group} stay suspended; resume them yourself. {why}"
-GREEN_STAYS = (
-    "The replacement instances {green} were made for the deployment and have traffic, or had some. They are not the "
-    "group's: see to them by hand."
-)
+GREEN_STAYS_MADE = "The environment {green} was made for the deployment; it is not the group's."
 NOT_ABANDONED = "The replacement instances could not be removed: {why} See to them by hand."
 ENVIRONMENT_TIMEOUT = "it was not done within {seconds} seconds."
 PROVISION_TIMEOUT = "The replacement instances were not there within {seconds} seconds{last}."

@@ -326,11 +326,13 @@ def _made_in_vain(deployment: Deployment, result: Progress | None) -> bool:
 
 
 def _with_green_named(deployment: Deployment) -> Deployment:
-    """Green that was made and stays beside blue is said, for nothing else names it."""
-    if not deployment.green_environment or deployment.blue_gave_way:
+    """Green that has traffic, or had some, beside blue is said."""
+    begun = {phase.kind for phase in deployment.phases[: deployment.phase + 1]}
+    if PhaseKind.SHIFT not in begun or deployment.blue_gave_way:
         return deployment
-    text = reasons.GREEN_STAYS.format(green=deployment.green_environment)
-    return deployment.model_copy(update={"status_messages": (*deployment.status_messages, text)})
+    green = deployment.green_environment
+    told = (reasons.GREEN_STAYS, *([reasons.GREEN_STAYS_MADE.format(green=green)] if green else []))
+    return deployment.model_copy(update={"status_messages": (*deployment.status_messages, *told)})
 
 
 def last_phase_over(deployment: Deployment, *, now: float) -> Change:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,9 +101,9 @@ class BlueGreenSite:
         self,
         name: str,
         *,
-        ready: dict[str, Any],
-        ending: dict[str, Any],
-        hosts: dict[str, Any] | None = None,
+        ready: Mapping[str, Any],
+        ending: Mapping[str, Any],
+        hosts: Mapping[str, Any] | None = None,
         balancer: str = BALANCER,
     ) -> None:
         """A blue/green group. Without a selection of `hosts`, green ones are made by the environment of its name."""
@@ -200,12 +200,12 @@ def _environments(folder: Path, machines: tuple[str, ...], names: tuple[str, ...
         "PYTHON": sys.executable,
         "EXAMPLE": str(CHECKOUT / "examples" / "environments" / "spare_pool.py"),
     }
-    ours: dict[str, Any] = {
+    ours = {
         "provision": [str(program), "make"],
         "retire": [str(program), "remove"],
         "environment": variables,
+        "first_count": 2,
     }
-    ours["first_count"] = 2
     broken = {"provision": ["/bin/sh", "-c", _NO_ROOM], "retire": ["/bin/sh", "-c", f"cat >>{folder}/removed"]}
     made = {**dict.fromkeys(names, ours), "broken": broken}
     return {"SLIPWAY_ENVIRONMENTS": json.dumps(made)}

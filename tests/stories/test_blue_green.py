@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 
@@ -216,10 +217,6 @@ def test_a_balancer_that_is_not_there(here: BlueGreenSite) -> None:
     assert (here.calls("make"), here.balancer.asked) == (made, asked)
 
 
-def filters(color: str) -> list[dict[str, str]]:
-    return [{"Key": "color", "Value": color, "Type": "KEY_AND_VALUE"}]
-
-
 def is_shown(
     here: BlueGreenSite,
     deployment_id: str,
@@ -245,46 +242,91 @@ def not_yet(here: BlueGreenSite, deployment_id: str, wait: str) -> None:
         here.client.continue_deployment(deploymentId=deployment_id, deploymentWaitType=wait)
 
 
-@pytest.fixture
-def registered(here: BlueGreenSite, request: pytest.FixtureRequest) -> tuple[str, str]:
-    """Two registered hosts, one in traffic, that a group selects by their colours."""
-    name = request.node.name.removeprefix("test_")
+def add_pair(here: BlueGreenSite, name: str, *, ending: Mapping[str, Any]) -> tuple[str, str]:
+    """A group of one of two registered hosts, which is in traffic: each can be told by its colour."""
     pair = (f"{name}-left", f"{name}-right")
     for host, machine in zip(pair, MACHINES[:2], strict=True):
         # Work for a host goes to its queue, so the agent of a machine can be another host's too.
         here.site.register([host], queue=f"host.{machine}", color=host)
     here.balancer.serving.add(pair[0])
-    here.add_group(name, ready=NO_WAIT, ending=KEEP, hosts={"onPremisesInstanceTagFilters": filters(pair[0])})
+    here.add_group(name, ready=NO_WAIT, ending=ending, hosts={"onPremisesInstanceTagFilters": filters(pair[0])})
     return pair
+
+
+def filters(color: str) -> list[dict[str, str]]:
+    return [{"Key": "color", "Value": color, "Type": "KEY_AND_VALUE"}]
+
+
+def move(here: BlueGreenSite, group: str, green: str) -> str:
+    """Deploy to a registered host."""
+    return here.deploy(group, here.version(group), targetInstances={"tagFilters": filters(green)})
 
 
 def selected(here: BlueGreenSite, group: str) -> list[dict[str, str]]:
     """The tags by which a group selects its hosts."""
     info = here.client.get_deployment_group(applicationName="app", deploymentGroupName=group)["deploymentGroupInfo"]
-    assert "ec2TagFilters" not in info or not info["ec2TagFilters"]
+    assert not info.get("ec2TagFilters")
     found: list[dict[str, str]] = info["onPremisesInstanceTagFilters"]
     return found
 
 
-def test_there(here: BlueGreenSite, registered: tuple[str, str]) -> None:
-    for blue, green in (registered, registered[::-1]):
-        with pytest.raises(here.client.exceptions.InvalidTargetInstancesException):
-            here.deploy("there", here.version("there"))
-        moved = here.deploy("there", here.version("there"), targetInstances={"tagFilters": filters(green)})
+def test_there_and_back_between_hosts_that_exist(here: BlueGreenSite) -> None:
+    pair = add_pair(here, "there", ending=KEEP)
+    with pytest.raises(here.client.exceptions.InvalidTargetInstancesException):
+        here.deploy("there", here.version("there"))
+    for blue, green in (pair, pair[::-1]):
+        moved = move(here, "there", green)
         info = here.until(moved, "Succeeded")
         is_shown(here, moved, "Succeeded", blue={blue: "Succeeded"}, green={green: "Succeeded"})
         assert "deploymentStatusMessages" not in info
-        assert here.balancer.serving & set(registered) == {green}
+        assert here.balancer.serving & set(pair) == {green}
         assert selected(here, "there") == filters(green)
+        assert only_labelled(here, moved, "Green") == [green]
 
 
-def test_stuck(here: BlueGreenSite, registered: tuple[str, str]) -> None:
-    blue, green = registered
+def only_labelled(here: BlueGreenSite, deployment_id: str, label: str) -> list[str]:
+    """The targets of an environment, by both operations that list them."""
+    wanted = {"ServerInstanceLabel": [label]}
+    found = here.client.list_deployment_targets(deploymentId=deployment_id, targetFilters=wanted)["targetIds"]
+    instances = here.client.list_deployment_instances(deploymentId=deployment_id, instanceTypeFilter=[label])
+    assert instances["instancesList"] == found
+    return list(found)
+
+
+def test_blue_that_keeps_its_traffic(here: BlueGreenSite) -> None:
+    blue, green = pair = add_pair(here, "stuck", ending=TERMINATE)
     here.balancer.stuck.add(blue)
-    failed = here.deploy("stuck", here.version("stuck"), targetInstances={"tagFilters": filters(green)})
-    error = here.until(failed, "Failed")["errorInformation"]
-    assert error["code"] == "HEALTH_CONSTRAINTS"
-    assert "Original instances could not be taken out of traffic" in error["message"]
+    failed = move(here, "stuck", green)
+    info = here.until(failed, "Failed")
+    assert info["errorInformation"]["code"] == "HEALTH_CONSTRAINTS"
+    assert "Original instances could not be taken out of traffic" in info["errorInformation"]["message"]
     is_shown(here, failed, "Failed", blue={blue: "Failed"}, green={green: "Succeeded"})
-    assert here.balancer.serving.issuperset(registered)
-    assert selected(here, "stuck") == filters(blue)
+    assert here.balancer.serving.issuperset(pair)
+    green_stays(here, "stuck", failed, blue)
+
+
+def test_stopped_once_green_has_the_traffic(here: BlueGreenSite) -> None:
+    blue, green = add_pair(here, "halted", ending=TERMINATE)
+    stopped = move(here, "halted", green)
+    wait_until(lambda: here.info(stopped)["instanceTerminationWaitTimeStarted"], "the wait before blue is terminated")
+    here.client.stop_deployment(deploymentId=stopped)
+    here.until(stopped, "Stopped")
+    done = {"blue": {blue: "Succeeded"}, "green": {green: "Succeeded"}}
+    is_shown(here, stopped, "Stopped", **done, waiting=True)
+    green_stays(here, "halted", stopped, blue)
+
+
+def green_stays(here: BlueGreenSite, group: str, deployment_id: str, blue: str) -> None:
+    """The deployment says who may serve; the group is as it was."""
+    (message,) = here.info(deployment_id)["deploymentStatusMessages"]
+    assert "Traffic had begun to go to the replacement instances" in message
+    assert selected(here, group) == filters(blue)
+
+
+def test_registered_hosts_are_not_terminated_from_here(here: BlueGreenSite) -> None:
+    blue, green = add_pair(here, "lasting", ending={**TERMINATE, "terminationWaitTimeInMinutes": 0})
+    moved = move(here, "lasting", green)
+    (message,) = here.until(moved, "Succeeded")["deploymentStatusMessages"]
+    assert "The replacement instances have the traffic" in message
+    assert blue in message
+    assert selected(here, "lasting") == filters(green)
