@@ -44,3 +44,5 @@ class Site:
     """Installs a lifecycle hook; None where deployment groups get none. Raises CannotBegin, HookRefused among them."""
     delete_hook: Callable[[ScalingHook], bool] = lambda _hook: False
     """Removes a lifecycle hook; whether it is gone."""
+    environments: frozenset[str] = frozenset()
+    """Names among groups' Auto Scaling groups that are environments of the settings."""

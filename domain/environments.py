@@ -23,6 +23,8 @@ class GreenOrder(Value):
     """The Auto Scaling group that is copied, or the name that the settings give the environment."""
     green: str | None = None
     """What the new environment is called, once it is made."""
+    hooks: tuple[str, ...] = ()
+    """Names of the lifecycle hooks by which the deployment group hears of instances: they move with it."""
 
 
 class Provisioned(Value):

@@ -29,6 +29,8 @@ class Limits(Value):
     """A running event is looked at this often."""
     silence_seconds: float = Field(120.0, gt=0)
     """An agent silent for so long while its event runs is taken for dead."""
+    takeover_seconds: float = Field(15.0, gt=0)
+    """The looks of a watch that died, and the programs of a control process that did, are another's after this time."""
 
 
 class Quotas(Value):

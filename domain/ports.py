@@ -321,6 +321,9 @@ class Dispatcher(Protocol):
     def environment(self, deployment_id: str, phase: int) -> None:
         """Take one step in a phase that makes or retires hosts."""
 
+    def undo_traffic(self, deployment_id: str, target_id: str) -> None:
+        """Bring a host whose traffic event failed back to where it was at its balancers."""
+
     def settle(self, deployment_id: str) -> None:
         """Write a deployment's verdict."""
 
@@ -354,6 +357,10 @@ class Fleet(Protocol):
     @property
     def kinds(self) -> frozenset[TargetKind]:
         """Where it looks for hosts."""
+
+    @property
+    def environments(self) -> frozenset[str]:
+        """Names among groups' Auto Scaling groups that are environments of the settings: AWS knows nothing of them."""
 
     def instances(self, group: DeploymentGroup) -> Sequence[Instance]:
         """At least every host that the group selects; more do no harm, and a host may come twice.

@@ -77,6 +77,9 @@ NO_EARLIER_SUCCESS = (
 NOTHING_TO_ROLL_BACK = "There is nothing to roll back: the deployment ended before it touched an instance."
 TRAFFIC_STAYED = "There is nothing to roll back: no traffic was shifted, and the original instances serve as before."
 NO_ORIGINALS = "The deployment cannot be rolled back: there were no original instances to shift traffic back to."
+ORIGINALS_RETIRED = (
+    "The deployment cannot be rolled back: the original instances have been retired. Deploy the earlier revision."
+)
 NOT_ROLLED_BACK = "The deployment {failed} did not end in need of a rollback, so this one does nothing."
 TOO_MANY_RUNNING = "At most {most} deployments may be under way; wait until some have ended."
 NOBODY_CONTINUED = (
@@ -87,15 +90,28 @@ BLUE_KEEPS_TRAFFIC = (
     "Original instances could not be taken out of traffic; their targets say why. The replacement instances have "
     "traffic too: take the originals out at the load balancer, or shift back."
 )
+GREEN_STAYS = (
+    "Traffic had begun to go to the replacement instances, so they were left as they are, and the deployment group "
+    "still selects the original ones. See at the load balancer who serves, and take out who is not to."
+)
 NOT_RETIRED = (
     "The replacement instances have the traffic, but the original ones could not be retired: {why} See to them by hand."
 )
+STAYS_SUSPENDED = "{processes} of the Auto Scaling group {group} stay suspended; resume them yourself. {why}"
+GREEN_STAYS_MADE = "The environment {green} was made for the deployment; it is not the group's."
 NOT_ABANDONED = "The replacement instances could not be removed: {why} See to them by hand."
 ENVIRONMENT_TIMEOUT = "it was not done within {seconds} seconds."
 PROVISION_TIMEOUT = "The replacement instances were not there within {seconds} seconds{last}."
 BALANCER_TIMEOUT = "The load balancer did not get there within {seconds} seconds; last it said: {last}."
 BALANCER_CUT = "The wait for the load balancer was ended, for the deployment was stopped."
 NO_CONTROL = "No control worker took this event within {seconds} seconds. Check that the control workers run."
+GREEN_SERVES = (
+    "The deployment failed because hosts are named as replacements that the deployment group has in service: {hosts}. "
+    "Let the target instances select other hosts than the group's."
+)
+NOTHING_TO_COPY = (
+    "The deployment group has no Auto Scaling group or environment any more that green could be made like."
+)
 NO_GREEN = (
     "The deployment failed because no replacement instances were found. Check the target instances of the deployment "
     "against the tags of the instances."

@@ -26,7 +26,8 @@ from workflows import admission, decide, group_memory, names, plan, targeting
 logger = logging.getLogger(__name__)
 
 LEASE = 30.0
-"""Seconds after which another process takes over from one that died in the middle of a step."""
+"""Seconds after which another process takes over from one that died in the middle of a step: one with many calls to AWS
+may take so long."""
 PAGE = 500
 
 
@@ -48,7 +49,8 @@ def _lease(deployment_id: str) -> str:
     return f"environment:{deployment_id}"
 
 
-def _order(deployment: Deployment) -> GreenOrder:
+def _order(world: World, deployment: Deployment) -> GreenOrder:
+    group = world.store.groups.get(deployment.deployment_group_id)
     return GreenOrder(
         # What was made for a deployment is removed under its id, also by the one that rolls it back.
         deployment_id=deployment.rolls_back or deployment.deployment_id,
@@ -57,6 +59,7 @@ def _order(deployment: Deployment) -> GreenOrder:
         deployment_group_id=deployment.deployment_group_id,
         source=deployment.source_environment or "",
         green=deployment.green_environment,
+        hooks=tuple(hook.name for hook in group.hooks) if group else (),
     )
 
 
@@ -70,7 +73,7 @@ def _provision(world: World, deployment: Deployment, phase: Phase) -> None:
         return
     last = ""
     try:
-        made = world.environments.named(deployment.source_environment or "").provision(_order(deployment))
+        made = world.environments.named(deployment.source_environment or "").provision(_order(world, deployment))
     except CannotBegin as error:
         _fail(world, deployment, ErrorInformation(code=DeploymentErrorCode(error.code), message=error.message))
         return
@@ -106,7 +109,8 @@ def _lay_out_green(world: World, deployment: Deployment, made: Provisioned) -> N
     records = [TargetRecord(target=each, index=deployment.blue + at) for at, each in enumerate(targets)]
     if not lay_out(world, deployment, records, lease=_lease(deployment.deployment_id)):
         return
-    now, takes_over = world.now(), _takes_over(world, deployment, made)
+    # The group selects green by its name once it serves; what else it selects by stays as it is then.
+    now, takes_over = world.now(), Selection(auto_scaling_groups=(made.name,))
 
     def provisioned(present: Deployment) -> Change | None:
         ready = present.model_copy(update={"takes_over": takes_over})
@@ -115,21 +119,13 @@ def _lay_out_green(world: World, deployment: Deployment, made: Provisioned) -> N
     go_on(world, change_and_remember(world, deployment, provisioned, group_memory.ended))
 
 
-def _takes_over(world: World, deployment: Deployment, made: Provisioned) -> Selection | None:
-    """How the group selects its hosts once green serves: by the environment that was made."""
-    group = world.store.groups.get(deployment.deployment_group_id)
-    if group is None:
-        return None
-    mine = {name: getattr(group, name) for name in Selection.model_fields}
-    return Selection.model_validate({**mine, "auto_scaling_groups": (made.name,)})
-
-
 def _retire(world: World, deployment: Deployment, phase: Phase) -> None:
     def step() -> bool:
         retirement = Retirement(
-            order=_order(deployment),
+            order=_order(world, deployment),
             hosts=tuple(_blue(world, deployment)),
-            terminate=plan.terminates_blue(deployment),
+            # Stopped after blue had given way: green takes its place, and blue is left to whoever stopped it.
+            terminate=plan.terminates_blue(deployment) and not deployment.stopping,
         )
         return world.environments.named(deployment.source_environment or "").retire(retirement)
 
@@ -137,16 +133,18 @@ def _retire(world: World, deployment: Deployment, phase: Phase) -> None:
 
 
 def _blue(world: World, deployment: Deployment) -> list[Target]:
-    found: list[Target] = []
-    for first in range(0, deployment.blue, PAGE):
-        page = world.store.targets(deployment.deployment_id, first=first, count=min(PAGE, deployment.blue - first))
-        found.extend(record.target for record in page)
-    return found
+    late = deployment.total - deployment.late_blue
+    return [
+        record.target
+        for first, end in ((0, deployment.blue), (late, deployment.total))
+        for at in range(first, end, PAGE)
+        for record in world.store.targets(deployment.deployment_id, first=at, count=min(PAGE, end - at))
+    ]
 
 
 def _abandon(world: World, deployment: Deployment, phase: Phase) -> None:
     def step() -> bool:
-        return world.environments.named(deployment.source_environment or "").abandon(_order(deployment))
+        return world.environments.named(deployment.source_environment or "").abandon(_order(world, deployment))
 
     _step_to_the_end(world, deployment, phase, step, reasons.NOT_ABANDONED)
 

@@ -7,6 +7,7 @@ from domain.deployments import Deployment, DeploymentErrorCode, ErrorInformation
 from domain.errors import DeploymentDoesNotExist
 from tasks.phases import after_end
 from tasks.runtime import World
+from tasks.suspending import resume
 from workflows import admission, timeouts, waits
 
 
@@ -17,11 +18,15 @@ def stop(world: World, deployment_id: str, *, now: bool = False, rollback: bool 
     Raises DeploymentDoesNotExist or DeploymentAlreadyCompleted.
     """
     at = world.now()
+    before = world.store.deployment(deployment_id)
+    if before is not None and not before.status.final and not before.phases:
+        # Whoever was about to begin it may have been cut off, and nobody begins it again once it is stopped.
+        resume(world, before)
     changed = world.store.change(
         deployment_id, lambda present: admission.stop(present, now=at, cut=now, rollback=rollback)
     )
     present = changed.deployment if changed else world.store.deployment(deployment_id)
-    if present is None or (changed is None and present.status.final):
+    if present is None or (changed is None and (present.status.final or not present.stopping)):
         raise admission.not_stoppable(deployment_id, present)
     if changed is not None and present.status.final:
         after_end(world, changed)
@@ -55,5 +60,8 @@ def expire(world: World, deployment: Deployment) -> None:
     now = world.now()
     seconds = timeouts.deployment_limit(deployment, world.limits)
     why = ErrorInformation(code=DeploymentErrorCode.TIMEOUT, message=reasons.DEPLOYMENT_TIMEOUT.format(seconds=seconds))
-    if world.store.change(deployment.deployment_id, lambda present: admission.stop(present, now=now, why=why)):
+    changed = world.store.change(deployment.deployment_id, lambda present: admission.stop(present, now=now, why=why))
+    if changed is not None and changed.deployment.status.final:
+        after_end(world, changed)
+    elif changed is not None:
         _tell_of_stop(world, deployment, now=False)

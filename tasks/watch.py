@@ -26,8 +26,6 @@ from workflows.timeouts import Continue, Nudge, Reap, StartLane, Wait, Withdraw
 
 logger = logging.getLogger(__name__)
 
-LEASE = 15.0
-"""Seconds after which another watch takes over from one that died."""
 PAGE = 200
 
 
@@ -225,6 +223,8 @@ def _look_at_deployment(world: World, deployment: Deployment) -> None:
     now = world.now()
     stale = now - deployment.create_time > world.limits.nudge_seconds
     match deployment.status:
+        case DeploymentStatus.CREATED if now - deployment.create_time >= world.limits.deployment_seconds:
+            expire(world, deployment)
         case DeploymentStatus.CREATED if stale:
             world.dispatch.begin(deployment.deployment_id)
         case DeploymentStatus.QUEUED if world.store.running(deployment.claimed) == deployment.deployment_id:
@@ -259,7 +259,7 @@ def _look_at_lanes(world: World, deployment: Deployment) -> None:
 
 def round_of_watch(world: World, *, listening_since: float, deployments_too: bool) -> None:
     """One round: lanes always, whole deployments when asked, and whatever is left in the outbox."""
-    if not world.store.claim("watch", LEASE):
+    if not world.store.claim("watch", world.limits.takeover_seconds):
         return
     look_at_lanes(world, listening_since=listening_since)
     if deployments_too:

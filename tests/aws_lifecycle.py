@@ -1,5 +1,6 @@
 """What moto lacks of Auto Scaling: a server before moto's that answers CompleteLifecycleAction and
-RecordLifecycleActionHeartbeat as AWS does, writes down what it was asked, and passes all else on."""
+RecordLifecycleActionHeartbeat as AWS does, keeps notification configurations, writes down what it was asked to change,
+refuses what a test wants refused, and passes all else on."""
 
 from __future__ import annotations
 
@@ -7,23 +8,45 @@ import contextlib
 import http.client
 import json
 import threading
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from domain.scaling import LifecycleAction, Transition
 from tests.aws import FakeAws, fake_aws
 
-_MINE = {"CompleteLifecycleAction", "RecordLifecycleActionHeartbeat"}
+_HELD = {"CompleteLifecycleAction", "RecordLifecycleActionHeartbeat"}
 _DONE = '<{0}Response xmlns="http://autoscaling.amazonaws.com/doc/2011-01-01/"><{0}Result/></{0}Response>'
+_TOPICS = (
+    '<DescribeNotificationConfigurationsResponse xmlns="http://autoscaling.amazonaws.com/doc/2011-01-01/">'
+    "<DescribeNotificationConfigurationsResult><NotificationConfigurations>{0}</NotificationConfigurations>"
+    "</DescribeNotificationConfigurationsResult></DescribeNotificationConfigurationsResponse>"
+)
+_TOPIC = (
+    "<member><AutoScalingGroupName>{0}</AutoScalingGroupName><TopicARN>{1}</TopicARN>"
+    "<NotificationType>{2}</NotificationType></member>"
+)
+_DENIED = (
+    '<ErrorResponse xmlns="http://autoscaling.amazonaws.com/doc/2011-01-01/"><Error><Type>Sender</Type>'
+    "<Code>AccessDenied</Code><Message>not authorized to perform: autoscaling:{0}</Message></Error></ErrorResponse>"
+)
 _NOBODY = (
     '<ErrorResponse xmlns="http://autoscaling.amazonaws.com/doc/2011-01-01/"><Error><Type>Sender</Type>'
     "<Code>ValidationError</Code><Message>No active Lifecycle Action found with instance ID {0}</Message>"
     "</Error></ErrorResponse>"
 )
+
+
+class Call(NamedTuple):
+    """A call that asks for a change, at a moment."""
+
+    name: str
+    asked: Mapping[str, str]
+    at: float
 
 
 @dataclass
@@ -37,6 +60,12 @@ class HoldingAws:
     held: set[str] = field(default_factory=set)
     """Tokens of the actions that are open."""
     told: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    """Those of the Query protocol, whoever made them, in order."""
+    refused: set[str] = field(default_factory=set)
+    """Names of calls that nobody may make."""
+    topics: list[tuple[str, str, str]] = field(default_factory=list)
+    """Notification configurations: an Auto Scaling group, a topic, a kind."""
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -82,8 +111,24 @@ class HoldingAws:
         beats = [asked for name, asked in self.told if name == "RecordLifecycleActionHeartbeat"]
         return sum(asked["LifecycleActionToken"] == action.token for asked in beats)
 
-    def answer(self, name: str, asked: Mapping[str, str]) -> tuple[int, str]:
-        """The answer to a call that moto does not know."""
+    def answer(self, name: str, asked: Mapping[str, str]) -> tuple[int, str] | None:
+        """The answer to a call that moto does not know, or that is refused; None for all others."""
+        if not name.startswith("Describe"):
+            self.calls.append(Call(name, asked, time.time()))
+        if name in self.refused:
+            return 403, _DENIED.format(name)
+        if name in _HELD:
+            return self._of_action(name, asked)
+        if name == "PutNotificationConfiguration":
+            kinds = [text for key, text in asked.items() if key.startswith("NotificationTypes.")]
+            self.topics += [(asked["AutoScalingGroupName"], asked["TopicARN"], kind) for kind in kinds]
+            return 200, _DONE.format(name)
+        if name == "DescribeNotificationConfigurations":
+            of = [topic for topic in self.topics if topic[0] == asked["AutoScalingGroupNames.member.1"]]
+            return 200, _TOPICS.format("".join(_TOPIC.format(*topic) for topic in of))
+        return None
+
+    def _of_action(self, name: str, asked: Mapping[str, str]) -> tuple[int, str]:
         self.told.append((name, asked))
         if asked["LifecycleActionToken"] not in self.held:
             return 400, _NOBODY.format(asked["InstanceId"])
@@ -114,9 +159,10 @@ class _Front(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
         form = parse_qs(body.decode("utf-8", "replace")) if body.startswith(b"Action=") else {}
-        name = form.get("Action", [""])[0]
-        if name in _MINE:
-            status, text = self.site.answer(name, {key: values[0] for key, values in form.items()})
+        asked = {key: values[0] for key, values in form.items()}
+        answer = self.site.answer(asked["Action"], asked) if asked else None
+        if answer:
+            status, text = answer
             self._say(status, {"Content-Type": "text/xml"}, text.encode())
         else:
             self._say(*self._passed_on(body))

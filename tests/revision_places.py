@@ -5,7 +5,9 @@ HTTP, and our own bundle server, which pulls from GitHub.
 from __future__ import annotations
 
 import contextlib
+import io
 import threading
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -56,6 +58,15 @@ def s3_client(url: str) -> Any:
     return make_s3_client(
         endpoint_url=url, region="us-east-1", access_key_id=ACCESS_KEY, secret_access_key=SECRET_KEY, addressing="path"
     )
+
+
+def zipped(folder: Path) -> bytes:
+    """A folder as an archive."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path in sorted(each for each in folder.rglob("*") if each.is_file()):
+            archive.write(path, str(path.relative_to(folder)))
+    return buffer.getvalue()
 
 
 class GitHub:

@@ -36,7 +36,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 T = TypeVar("T")
 APPLICATION_ID = "00000000-0000-4000-8000-00000000000a"
 
-LIMITS = {"pickup_seconds": 20, "nudge_seconds": 1, "look_seconds": 1, "silence_seconds": 6}
+LIMITS = {"pickup_seconds": 20, "nudge_seconds": 1, "look_seconds": 1, "silence_seconds": 6, "takeover_seconds": 3}
 """The engine's limits in tests: short, so that what goes wrong is found within seconds."""
 
 
@@ -77,6 +77,9 @@ class Site:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for process in self._processes.values():
+            # All at once: each takes a while to end.
+            process.terminate()
         for name in list(self._processes):
             self.end(name)
         self.redis.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from threading import get_ident
 from typing import Any
 
 from celery import Task, signals
@@ -29,11 +30,15 @@ def subject_of(task: str, given: Mapping[str, object]) -> dict[str, str]:
     return {name: value for name, value in found.items() if isinstance(value, str)}
 
 
-class _Subjects:
+class Subjects:
+    """What each thread's task is about, from its beginning to its end."""
+
     def __init__(self) -> None:
-        self._open: dict[str, AbstractContextManager[None]] = {}
+        # A message that a broker delivers again may be at work in two threads at once.
+        self._open: dict[tuple[int, str], AbstractContextManager[None]] = {}
 
     def begin(self, task_id: str, task: Task[Any, Any], args: Any, kwargs: Any, **_: object) -> None:
+        """A task begins in this thread."""
         self.end(task_id)
         try:
             given = inspect.signature(task.run).bind_partial(*args, **kwargs).arguments
@@ -41,18 +46,17 @@ class _Subjects:
             given = {}
         work = working_on(**subject_of(task.name, given))
         work.__enter__()
-        self._open[task_id] = work
+        self._open[get_ident(), task_id] = work
 
     def end(self, task_id: str, **_: object) -> None:
-        work = self._open.pop(task_id, None)
+        """A task has ended in this thread."""
+        work = self._open.pop((get_ident(), task_id), None)
         if work is not None:
             work.__exit__(None, None, None)
 
 
-_subjects = _Subjects()
-
-
 def name_subjects() -> None:
     """From here on; a task begins and ends in one thread."""
-    signals.task_prerun.connect(_subjects.begin, weak=False)
-    signals.task_postrun.connect(_subjects.end, weak=False)
+    subjects = Subjects()
+    signals.task_prerun.connect(subjects.begin, weak=False)
+    signals.task_postrun.connect(subjects.end, weak=False)

@@ -28,6 +28,7 @@ from adapters.fleet.united import UnitedFleet
 from adapters.load_balancers import LOAD_BALANCERS
 from adapters.load_balancers.choosing import Checked, ChosenLoadBalancers
 from adapters.load_balancers.classic import ClassicBalancer
+from adapters.load_balancers.known_arns import KnownArns
 from adapters.load_balancers.patience import PatientBalancer
 from adapters.load_balancers.target_groups import TargetGroupBalancer
 from adapters.metrics.prometheus import render
@@ -121,7 +122,7 @@ def make_fleet(settings: Settings, store: Store) -> Fleet:
     registered = RegisteredFleet(store.instances, environments=settings.environments)
     if not settings.aws.enabled:
         return registered
-    return UnitedFleet(registered, Ec2Fleet(make_aws(settings), elsewhere=settings.environments))
+    return UnitedFleet(registered, Ec2Fleet(make_aws(settings), environments=settings.environments))
 
 
 def make_scaling(settings: Settings) -> ScalingActions:
@@ -156,12 +157,12 @@ def make_load_balancers(settings: Settings) -> ChosenLoadBalancers:
     local = {name: make_load_balancer(name, mine) for name, mine in settings.load_balancers.items()}
     if not settings.aws.enabled:
         return ChosenLoadBalancers(local)
-    aws = make_aws(settings)
+    aws, known = make_aws(settings), KnownArns()
     keep = lru_cache(MOST_BALANCERS)
     return ChosenLoadBalancers(
         local,
         classic=keep(lambda name: PatientBalancer(ClassicBalancer(aws, name))),
-        target_group=keep(lambda name: PatientBalancer(TargetGroupBalancer(aws, name))),
+        target_group=keep(lambda name: PatientBalancer(TargetGroupBalancer(aws, name, known))),
     )
 
 
@@ -199,7 +200,7 @@ def make_environments(settings: Settings, store: Store) -> NamedEnvironments:
         queue_of=names.host_queue,
         now=time.time,
     )
-    errands = Errands(store.claim)
+    errands = Errands(store.claim, lease_seconds=settings.limits.takeover_seconds)
     return NamedEnvironments(
         {
             name: CommandEnvironment(_programs(each), store.environments, registry, errands)
@@ -245,6 +246,7 @@ def make_site(settings: Settings, world: World) -> Site:
         metrics=lambda: render(gather(world, counters)),
         put_hook=(lambda hook: world.scaling().put_hook(hook)) if settings.aws.hooks else None,
         delete_hook=delete_hook,
+        environments=world.fleet.environments,
     )
 
 

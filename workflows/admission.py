@@ -6,7 +6,7 @@ Source: AWS CodeDeploy API reference, CreateDeployment, CreateDeploymentGroup, C
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Sequence, Set
 from urllib.parse import urlsplit
 
 from domain import reasons
@@ -56,10 +56,11 @@ from domain.limits import Limits, Quotas
 from domain.moves import Change
 from domain.revisions import RevisionLocation, RevisionType
 from domain.values import Instant
-from workflows.decide import cut_short, end_early, ended, go_on
+from workflows import waits
+from workflows.decide import SHOWN, cut_short, end_early, ended, go_on
 from workflows.plan import back_to_blue, blue_green, copies_environment, in_place, provisioning
 from workflows.speed import floor_of
-from workflows.targeting import wants_ec2
+from workflows.targeting import selection_of, wants_ec2
 from workflows.telling import deployment_happening
 
 NAME = re.compile(r"[A-Za-z0-9+=,.@_-]{1,100}")
@@ -289,6 +290,7 @@ def start(
     matched: int | None = None,
     application: bool = True,
     kinds: Container[TargetKind] = frozenset(TargetKind),
+    environments: Set[str] = frozenset(),
     zones: Sequence[int] = (),
     blue: int = 0,
     takes_over: Selection | None = None,
@@ -298,9 +300,9 @@ def start(
 
     None if it has started already. `total` are the targets to deploy to (in place, or green), `matched` the hosts of
     the group before those that updateOutdatedInstancesOnly leaves out: where it leaves none, there is nothing to do and
-    that is a success. A group made anew under the old name is another group. `kinds`: where hosts were looked for;
-    `zones`: how many targets each zone has; `blue`: how many hosts serve beside green, and how the group selects its
-    hosts once green `takes_over`.
+    that is a success. A group made anew under the old name is another group. `kinds`: where hosts were looked for,
+    and `environments`: names of Auto Scaling groups that are none of AWS's; `zones`: how many targets each zone has;
+    `blue`: how many hosts serve beside green, and how the group selects its hosts once green `takes_over`.
     """
     if deployment.status is DeploymentStatus.QUEUED:
         deployment = deployment.model_copy(update={"status": moved(deployment.status, DeploymentStatus.CREATED)})
@@ -312,25 +314,38 @@ def start(
         return _refused(deployment, DeploymentErrorCode.DEPLOYMENT_GROUP_MISSING, reasons.GROUP_MISSING, now)
     last = group.last_successful_deployment
     before = {"previous_revision": group.target_revision, "previous_success": last.deployment_id if last else None}
-    deployment = deployment.model_copy(update={**before, "blue": blue, "takes_over": takes_over})
+    deployment = deployment.model_copy(update={**before, "blue": blue})
     if deployment.rolls_back:
         return _lay_out(deployment, total, (total,), now, limits)
+    if deployment.blue_green:
+        hosts = {"takes_over": takes_over, "gives_back": selection_of(group)}
+        deployment = deployment.model_copy(update=hosts)
     if deployment.blue_green and copies_environment(deployment.blue_green_deployment_configuration):
+        if not group.auto_scaling_groups:
+            code = DeploymentErrorCode.AUTO_SCALING_CONFIGURATION
+            return _refused(deployment, code, reasons.NOTHING_TO_COPY, now)
         source = {"source_environment": group.auto_scaling_groups[0], "total": blue}
         return _under_way(deployment.model_copy(update=source), provisioning(limits), now)
     if total == 0 and (matched == 0 or not deployment.update_outdated_instances_only):
-        return _refused(deployment, DeploymentErrorCode.NO_INSTANCES, _none_found(deployment, group, kinds), now)
+        unseen = wants_ec2(group, environments) and TargetKind.EC2 not in kinds
+        return _refused(deployment, DeploymentErrorCode.NO_INSTANCES, _none_found(deployment, unseen=unseen), now)
     return _lay_out(deployment, total, zones or (total,), now, limits)
 
 
-def _none_found(deployment: Deployment, group: DeploymentGroup, kinds: Container[TargetKind]) -> str:
+def _none_found(deployment: Deployment, *, unseen: bool) -> str:
     if deployment.blue_green:
         return reasons.NO_GREEN
-    unseen = wants_ec2(group) and TargetKind.EC2 not in kinds
     return reasons.NO_INSTANCES + (reasons.AWS_OFF if unseen else "")
 
 
 NO_BALANCER = ErrorInformation(code=DeploymentErrorCode.MISSING_ELB_INFORMATION, message=reasons.NO_BALANCER)
+
+
+def serves_already(hosts: Sequence[str]) -> ErrorInformation:
+    """Why green may not hold hosts that serve: they would be installed on while requests come in."""
+    shown = ", ".join(hosts[:SHOWN]) + (" …" if len(hosts) > SHOWN else "")
+    text = reasons.GREEN_SERVES.format(hosts=shown)
+    return ErrorInformation(code=DeploymentErrorCode.NO_INSTANCES, message=text)
 
 
 def why_unfetchable(error: InvalidRevision) -> ErrorInformation:
@@ -455,6 +470,10 @@ def not_stoppable(deployment_id: str, deployment: Deployment | None) -> SlipwayE
     """Why a deployment cannot be stopped."""
     if deployment is None:
         return DeploymentDoesNotExist(f"No deployment has the id {deployment_id}.")
+    if not deployment.status.final:
+        return DeploymentAlreadyCompleted(
+            f"The deployment {deployment_id} cannot be stopped any more: {waits.where_it_is(deployment)}"
+        )
     return DeploymentAlreadyCompleted(f"The deployment {deployment_id} has ended already: {deployment.status}.")
 
 

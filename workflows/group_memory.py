@@ -16,7 +16,7 @@ def begun(group: DeploymentGroup, deployment: Deployment) -> DeploymentGroup:
 
 
 def ended(group: DeploymentGroup, deployment: Deployment) -> DeploymentGroup:
-    """The group once a deployment that was begun has ended.
+    """The group once a deployment that was begun has come to another phase, or has ended.
 
     A group that has gone on to another deployment, or was made anew under the old name, stays as it is: whoever brings
     this word is late.
@@ -26,9 +26,25 @@ def ended(group: DeploymentGroup, deployment: Deployment) -> DeploymentGroup:
     update: dict[str, object] = {"last_attempted_deployment": _summary(deployment)}
     if deployment.status is DeploymentStatus.SUCCEEDED:
         update |= {"last_successful_deployment": _summary(deployment), "target_revision": deployment.revision}
-        if deployment.takes_over is not None:
-            group = selecting(group, deployment.takes_over)
+    if deployment.blue_gave_way and group.serves_by != deployment.deployment_id:
+        # Whatever becomes of the deployment from here on, green is what serves; what somebody changes since stays.
+        group = _taken_over(group, deployment)
+        update |= {"target_revision": deployment.revision, "serves_by": deployment.deployment_id}
     return group.model_copy(update=update)
+
+
+def _taken_over(group: DeploymentGroup, deployment: Deployment) -> DeploymentGroup:
+    """The group with green as its hosts. Its hooks on what was copied move to the copy."""
+    if deployment.takes_over is None:
+        return group
+    source, green = deployment.source_environment, deployment.green_environment
+    if deployment.rolls_back:
+        source, green = green, source
+    hooks = tuple(
+        hook.model_copy(update={"auto_scaling_group": green}) if green and hook.auto_scaling_group == source else hook
+        for hook in group.hooks
+    )
+    return selecting(group, deployment.takes_over).model_copy(update={"hooks": hooks})
 
 
 def knows_success(group: DeploymentGroup, deployment: Deployment) -> bool:

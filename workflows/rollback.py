@@ -61,6 +61,8 @@ def why_not(deployment: Deployment, group: DeploymentGroup | None) -> str | None
     if deployment.blue_green:
         if not begun & {PhaseKind.SHIFT, PhaseKind.BLOCK}:
             return reasons.TRAFFIC_STAYED
+        if PhaseKind.RETIRE in begun:
+            return reasons.ORIGINALS_RETIRED
         return None if deployment.blue else reasons.NO_ORIGINALS
     return None if group and group.target_revision else reasons.NO_EARLIER_SUCCESS
 
@@ -102,6 +104,8 @@ def rollback_of(
         source_environment=deployment.source_environment,
         green_environment=deployment.green_environment,
         rollback_info=info,
+        # Where green had taken blue's place already, blue takes it back.
+        takes_over=deployment.gives_back if deployment.blue_gave_way else None,
     )
 
 

@@ -6,7 +6,7 @@ Source: AWS CodeDeploy user guide, "Integrating CodeDeploy with Amazon EC2 Auto 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 
 from domain.groups import DeploymentGroup
 from domain.scaling import ScalingHook, Transition
@@ -17,9 +17,13 @@ _STRANGE = re.compile(r"[^A-Za-z0-9_-]")
 
 
 def hooks_for(
-    group: DeploymentGroup, known: Sequence[ScalingHook], new_uuid: Callable[[], str]
+    group: DeploymentGroup,
+    known: Sequence[ScalingHook],
+    new_uuid: Callable[[], str],
+    environments: Set[str] = frozenset(),
 ) -> tuple[ScalingHook, ...]:
-    """The hooks that a group is to have; those that are known keep their names."""
+    """The hooks that a group is to have; those that are known keep their names. Environments of the settings, which
+    stand among its Auto Scaling groups, take none."""
     transitions = [Transition.LAUNCHING, *([Transition.TERMINATING] if group.termination_hook_enabled else [])]
     names = {(hook.auto_scaling_group, hook.transition): hook.name for hook in reversed(known)}
     return tuple(
@@ -29,6 +33,7 @@ def hooks_for(
             transition=transition,
         )
         for name in group.auto_scaling_groups
+        if name not in environments
         for transition in transitions
     )
 

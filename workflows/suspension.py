@@ -13,9 +13,11 @@ from domain.groups import DeploymentGroup
 from domain.scaling import SuspendedProcesses
 
 
-def groups_to_suspend(deployment: Deployment, group: DeploymentGroup) -> tuple[str, ...]:
-    """The Auto Scaling groups of which the deployment suspends processes."""
-    return group.auto_scaling_groups if _wanted(deployment) and not deployment.only else ()
+def groups_to_suspend(deployment: Deployment, group: DeploymentGroup, environments: Set[str]) -> tuple[str, ...]:
+    """The Auto Scaling groups of which the deployment suspends processes; environments of the settings have none."""
+    if not _wanted(deployment) or deployment.only:
+        return ()
+    return tuple(name for name in group.auto_scaling_groups if name not in environments)
 
 
 def to_suspend(deployment: Deployment, suspended: Mapping[str, Set[str]]) -> tuple[SuspendedProcesses, ...]:

@@ -5,7 +5,7 @@ Source: AWS CodeDeploy user guide, "Tagging instances for deployment groups" and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from domain.deployments import Deployment
 from domain.fleet import (
@@ -64,9 +64,9 @@ def _selected(instance: Instance, group: DeploymentGroup) -> bool:
     return matches(instance.tags, filter_groups(group.on_premises_instance_tag_filters, group.on_premises_tag_set))
 
 
-def wants_ec2(group: DeploymentGroup) -> bool:
-    """Whether the group selects EC2 instances at all."""
-    return bool(group.ec2_tag_filters or group.ec2_tag_set or group.auto_scaling_groups)
+def wants_ec2(group: DeploymentGroup, environments: Set[str]) -> bool:
+    """Whether the group selects EC2 instances at all; the members of environments of the settings are none."""
+    return bool(group.ec2_tag_filters or group.ec2_tag_set or set(group.auto_scaling_groups) - environments)
 
 
 def filter_groups(
@@ -179,6 +179,11 @@ def _target(instance: Instance) -> Target:
     )
 
 
+def in_both(serving: Iterable[Instance], green: Iterable[Instance]) -> list[str]:
+    """Ids of the hosts that are in both environments, in order."""
+    return sorted({host.instance_id for host in serving} & {host.instance_id for host in green})
+
+
 def green_selection(wanted: TargetInstances) -> Selection:
     """The hosts of a green environment as a group selects them: tags mean EC2 and registered hosts alike."""
     return Selection(
@@ -190,9 +195,15 @@ def green_selection(wanted: TargetInstances) -> Selection:
     )
 
 
+def selection_of(group: DeploymentGroup) -> Selection:
+    """How the group selects its hosts now."""
+    return Selection.model_validate({name: getattr(group, name) for name in Selection.model_fields})
+
+
 def selecting(group: DeploymentGroup, selection: Selection) -> DeploymentGroup:
     """The group with another selection of hosts."""
-    return group.model_copy(update={name: getattr(selection, name) for name in Selection.model_fields})
+    given = {name: getattr(selection, name) for name in Selection.model_fields}
+    return group.model_copy(update={name: value for name, value in given.items() if value is not None})
 
 
 def taken_over(selection: Selection, green: Iterable[Instance]) -> Selection:

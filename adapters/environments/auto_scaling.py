@@ -16,7 +16,6 @@ from adapters.environments.auto_scaling_copy import (
     copied_policy,
     copied_schedule,
     is_full,
-    is_ours,
     kept_hook,
     made_for,
     name_of,
@@ -129,23 +128,24 @@ class AutoScalingEnvironment:
         """Hooks are deleted there before they are put here, so they are kept in between."""
         hooks = {str(hook["LifecycleHookName"]): dict(hook) for hook in record.hooks}
         if blue_is_there:
-            listed = self._hooks(order.source, order.deployment_group_name)
+            listed = self._hooks(order.source, order.hooks)
             hooks |= {hook["LifecycleHookName"]: hook for hook in listed}
             if listed:
                 self._remember(order, hooks=tuple(hooks.values()))
             for hook in listed:
                 hook_name = hook["LifecycleHookName"]
                 self._call("delete_lifecycle_hook", AutoScalingGroupName=order.source, LifecycleHookName=hook_name)
-        there = {hook["LifecycleHookName"] for hook in self._hooks(name, order.deployment_group_name)} if hooks else {}
+        there = {hook["LifecycleHookName"] for hook in self._hooks(name, list(hooks))} if hooks else set()
         for hook_name, hook in hooks.items():
             if hook_name not in there:
                 self._call("put_lifecycle_hook", AutoScalingGroupName=name, **hook)
 
-    def _hooks(self, group: str, deployment_group_name: str) -> list[dict[str, Any]]:
+    def _hooks(self, group: str, names: Sequence[str]) -> list[dict[str, Any]]:
+        if not names:
+            return []
         with answering("autoscaling", "DescribeLifecycleHooks"):
             told = self._aws.client("autoscaling").describe_lifecycle_hooks(AutoScalingGroupName=group)
-        hooks = [kept_hook(hook) for hook in told["LifecycleHooks"]]
-        return [hook for hook in hooks if is_ours(hook["LifecycleHookName"], deployment_group_name)]
+        return [kept_hook(hook) for hook in told["LifecycleHooks"] if hook["LifecycleHookName"] in names]
 
     def abandon(self, order: GreenOrder) -> bool:
         """Delete the copy; never a group that another made. True once it is gone."""

@@ -5,7 +5,6 @@ Source: Amazon EC2 Auto Scaling API reference, `AutoScalingGroup`, `CreateAutoSc
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -36,7 +35,6 @@ _OF_HOOKS = (
 _OF_SCHEDULES = (
     *("ScheduledActionName", "StartTime", "EndTime", "Recurrence", "MinSize", "MaxSize", "DesiredCapacity", "TimeZone"),
 )
-_UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
 def name_of(order: GreenOrder) -> str:
@@ -92,12 +90,6 @@ def copied_schedule(action: Mapping[str, Any], green: str) -> dict[str, Any]:
 def kept_hook(hook: Mapping[str, Any]) -> dict[str, Any]:
     """What makes a lifecycle hook, whichever group it is of."""
     return _given(hook, _OF_HOOKS)
-
-
-def is_ours(hook: str, deployment_group_name: str) -> bool:
-    """Whether the hook is one by which CodeDeploy hears of this deployment group's instances."""
-    pattern = f"CodeDeploy-managed-automatic-(launch|termination)-deployment-hook-{re.escape(deployment_group_name)}-"
-    return re.fullmatch(pattern + _UUID, hook) is not None
 
 
 def size_of(blue: Mapping[str, Any]) -> int:

@@ -15,7 +15,6 @@ from domain.errors import WorldError
 
 logger = logging.getLogger(__name__)
 
-LEASE_SECONDS = 30.0
 LOOKS = 10
 """How often in its time a lease is renewed."""
 
@@ -31,9 +30,9 @@ class Lease:
 
 
 class Errands:
-    """`claim` takes or keeps a lease, as the store's does."""
+    """`claim` takes or keeps a lease, as the store's does; after `lease_seconds` it is another's if its holder died."""
 
-    def __init__(self, claim: Claim, *, lease_seconds: float = LEASE_SECONDS) -> None:
+    def __init__(self, claim: Claim, *, lease_seconds: float) -> None:
         self._claim = claim
         self._seconds = lease_seconds
         self._running: set[str] = set()
@@ -87,4 +86,5 @@ class Errands:
 
 
 def _lease(name: str) -> str:
-    return f"environment:{name}"
+    # Not that of the task which has it run: that one is given back at each step.
+    return f"errand:{name}"

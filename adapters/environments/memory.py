@@ -25,6 +25,8 @@ class MemoryEnvironments:
         """Every call raises WorldError."""
         self.refusal = ""
         """What provisioning comes to nothing for, if it does."""
+        self.orders: list[GreenOrder] = []
+        """What green was asked for, call by call."""
         self.terminated: set[str] = set()
         """Hosts that are no more."""
         self._made: dict[str, str] = {}
@@ -48,6 +50,7 @@ class MemoryEnvironments:
     def provision(self, order: GreenOrder) -> Provisioned | None:
         """Make as many hosts as blue has."""
         with self._lock:
+            self.orders.append(order)
             if self._yet("provision", order.deployment_id):
                 return None
             if self.refusal or not order.source:

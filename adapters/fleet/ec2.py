@@ -23,14 +23,14 @@ class Ec2Fleet:
 
     kinds = frozenset({TargetKind.EC2})
 
-    def __init__(self, aws: Aws, *, elsewhere: Collection[str] = ()) -> None:
+    def __init__(self, aws: Aws, *, environments: Collection[str] = ()) -> None:
         self._aws = aws
-        self._elsewhere = frozenset(elsewhere)
+        self.environments = frozenset(environments)
         """Names among a group's Auto Scaling groups that AWS knows nothing of."""
 
     def instances(self, group: DeploymentGroup) -> Sequence[Instance]:
         """Those with tags that the group looks at, and the members of its Auto Scaling groups; each once."""
-        members = memberships_of(self._aws, set(group.auto_scaling_groups) - self._elsewhere)
+        members = memberships_of(self._aws, set(group.auto_scaling_groups) - self.environments)
         wanted = [group.ec2_tag_filters, *group.ec2_tag_set]
         found: dict[str, Instance] = {}
         if any(wanted):

@@ -18,13 +18,13 @@ class RegisteredFleet:
 
     def __init__(self, shelf: Shelf[Instance], *, environments: Collection[str] = ()) -> None:
         self._shelf = shelf
-        self._environments = frozenset(environments)
+        self.environments = frozenset(environments)
         """Names among a group's Auto Scaling groups whose members are registered."""
 
     def instances(self, group: DeploymentGroup) -> Sequence[Instance]:
         """All of them, in name order, if the group selects any."""
         filters = group.on_premises_instance_tag_filters or group.on_premises_tag_set
-        member = not self._environments.isdisjoint(group.auto_scaling_groups)
+        member = not self.environments.isdisjoint(group.auto_scaling_groups)
         return self.everyone() if filters or member else ()
 
     def everyone(self) -> Sequence[Instance]:

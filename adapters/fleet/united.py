@@ -20,6 +20,11 @@ class UnitedFleet:
         """Where any of them looks."""
         return frozenset[TargetKind]().union(*(fleet.kinds for fleet in self._fleets))
 
+    @property
+    def environments(self) -> frozenset[str]:
+        """The names that any of them takes for an environment."""
+        return frozenset[str]().union(*(fleet.environments for fleet in self._fleets))
+
     def instances(self, group: DeploymentGroup) -> Sequence[Instance]:
         """The hosts of each."""
         return [instance for fleet in self._fleets for instance in fleet.instances(group)]

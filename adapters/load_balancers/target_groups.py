@@ -7,10 +7,12 @@ Source: Elastic Load Balancing API reference (2015-12-01), `TargetHealth`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from adapters.aws import Aws, answering
+from adapters.load_balancers.known_arns import KnownArns
 from adapters.load_balancers.naming import refusing, shown
 from domain.errors import BalancerMissing, BalancerRefuses
 from domain.fleet import Target
@@ -33,14 +35,14 @@ def instance_id(target: Target, balancer: str) -> str:
 
 
 class TargetGroupBalancer:
-    """One target group; instances are registered on the group's own port."""
+    """One target group; instances are registered on the group's own port. `known` is what the process has seen."""
 
-    def __init__(self, aws: Aws, name: str) -> None:
-        self._aws, self._name = aws, name
+    def __init__(self, aws: Aws, name: str, known: KnownArns | None = None) -> None:
+        self._aws, self._name, self._known = aws, name, known or KnownArns()
 
     def block(self, target: Target, *, waited: float) -> Standing:  # noqa: ARG002
         """Done once AWS says that it is registered no more; until then it drains as long as the group allows."""
-        with refusing():
+        with self._minding_errors():
             instance, arn = instance_id(target, f"the target group {self._name}"), self._arn()
             health = self._health(arn, instance)
             if _gone(health) or health["State"].endswith("draining"):
@@ -52,7 +54,7 @@ class TargetGroupBalancer:
 
     def allow(self, target: Target, *, waited: float) -> Standing:
         """Done once AWS says that it is healthy."""
-        with refusing():
+        with self._minding_errors():
             instance, arn = instance_id(target, f"the target group {self._name}"), self._arn()
             health = self._health(arn, instance)
             if health["State"] == "unused" or health["State"].endswith("draining"):
@@ -68,9 +70,21 @@ class TargetGroupBalancer:
 
     def check(self) -> None:
         """Raises BalancerMissing where there is no such group, or one that takes no instances."""
-        self._arn()
+        self._known.keep(self._name, self._looked_up())
+
+    @contextmanager
+    def _minding_errors(self) -> Iterator[None]:
+        try:
+            with refusing():
+                yield
+        except Exception:
+            self._known.forget(self._name)
+            raise
 
     def _arn(self) -> str:
+        return self._known.get(self._name) or self._known.keep(self._name, self._looked_up())
+
+    def _looked_up(self) -> str:
         client = self._aws.client("elbv2")
         with answering("elasticloadbalancing", "DescribeTargetGroups"):
             try:

@@ -18,7 +18,7 @@ from workflows.scaling_hooks import hooks_for, without
 def planned(site: Site, group: DeploymentGroup, known: Sequence[ScalingHook]) -> tuple[ScalingHook, ...]:
     """The hooks that a group is to have; where this installation makes none, those it has and still needs."""
     if site.put_hook:
-        return hooks_for(group, known, site.new_uuid)
+        return hooks_for(group, known, site.new_uuid, site.environments)
     return tuple(hook for hook in group.hooks if hook.auto_scaling_group in group.auto_scaling_groups)
 
 

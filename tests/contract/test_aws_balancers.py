@@ -10,8 +10,9 @@ import pytest
 from moto.elbv2.models import FakeHealthStatus, FakeTargetGroup
 
 from adapters.load_balancers.classic import ClassicBalancer
+from adapters.load_balancers.known_arns import SECONDS, KnownArns
 from adapters.load_balancers.target_groups import SETTLES_SECONDS, TargetGroupBalancer
-from domain.errors import BalancerMissing, BalancerRefuses, MissingRights
+from domain.errors import BalancerMissing, BalancerRefuses, MissingRights, WorldError
 from tests.aws import FakeAws, fake_aws
 from tests.balancers import classic, make_group, target_group, target_of
 
@@ -75,6 +76,47 @@ def test_a_group_that_no_listener_leads_to(
         # It is registered, although `unused`: it has to leave nevertheless.
         assert balancer.block(host, waited=0).done
         assert rig.registered() == {rig.hosts[1].target_id}
+
+
+def test_a_group_is_looked_up_once_in_a_while_and_again_after_an_error(account: tuple[FakeAws, Sequence[str]]) -> None:
+    aws, (instance, *_) = account
+    name, known, clock, ours = f"known-{uuid.uuid4().hex[:8]}", KnownArns(now=lambda: clock[0]), [0.0], aws.access
+    made, client, host, asked = make_group(aws, name), ours.client("elbv2"), target_of(instance), list[str]()
+
+    def ask(*, model: Any, **_: object) -> None:
+        asked.append(model.name)
+
+    def look_ups() -> int:
+        count = asked.count("DescribeTargetGroups")
+        asked.clear()
+        return count
+
+    client.meta.events.register("before-call.elastic-load-balancing-v2", ask)
+    try:
+        # A balancer is made for every look.
+        TargetGroupBalancer(ours, name, known).check()
+        for _ in range(3):
+            TargetGroupBalancer(ours, name, known).allow(host, waited=0)
+        assert look_ups() == 1
+        clock[0] += SECONDS
+        TargetGroupBalancer(ours, name, known).allow(host, waited=0)
+        assert look_ups() == 1
+        # Made anew under its name.
+        aws.client("elbv2").delete_target_group(TargetGroupArn=made)
+        make_group(aws, name)
+        with pytest.raises(WorldError):
+            TargetGroupBalancer(ours, name, known).allow(host, waited=0)
+        assert TargetGroupBalancer(ours, name, known).allow(host, waited=0).done
+        assert look_ups() == 1
+    finally:
+        client.meta.events.unregister("before-call.elastic-load-balancing-v2", ask)
+
+
+def test_no_more_is_known_than_may_be() -> None:
+    known = KnownArns(most=2)
+    for name in ("a", "b", "a", "c"):
+        known.keep(name, f"arn:{name}")
+    assert [known.get(name) for name in ("a", "b", "c")] == ["arn:a", None, "arn:c"]
 
 
 @pytest.mark.parametrize("kind", [target_group, classic])

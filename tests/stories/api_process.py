@@ -35,10 +35,11 @@ def make_key(site: Site, *arguments: str) -> Key:
 
 
 @contextmanager
-def api_site() -> Iterator[tuple[Site, str]]:
-    """An installation whose API is up, and its URL."""
+def api_site(**environment: str) -> Iterator[tuple[Site, str]]:
+    """An installation whose API is up, and its URL; `environment` are settings of its own."""
     port = free_port()
-    with Site(SLIPWAY_API__KEY="the installation's key", SLIPWAY_API__PORT=str(port)) as site:
+    settings = {"SLIPWAY_API__KEY": "the installation's key", "SLIPWAY_API__PORT": str(port), **environment}
+    with Site(limits=None, **settings) as site:
         site.start("api")
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: is_ready(url), "the API")

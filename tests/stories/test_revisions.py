@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import io
 import os
 import socket
 import subprocess
 import sys
-import zipfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -32,6 +30,7 @@ from tests.revision_places import (
     github_server,
     moto_server,
     s3_client,
+    zipped,
 )
 from tests.services import free_port
 from tests.site import Site, wait_until, write_revision
@@ -131,14 +130,6 @@ def cloud() -> Iterator[Cloud]:
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def zipped(folder: Path) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for path in sorted(each for each in folder.rglob("*") if each.is_file()):
-            archive.write(path, str(path.relative_to(folder)))
-    return buffer.getvalue()
 
 
 def test_a_deployment_from_s3(cloud: Cloud, tmp_path: Path) -> None:

@@ -156,26 +156,6 @@ def test_notifications_are_copied_topic_by_topic() -> None:
     ]
 
 
-HOOK = "CodeDeploy-managed-automatic-launch-deployment-hook-"
-UUID = "0b9f2a55-1111-4222-8333-123456789abc"
-
-
-@pytest.mark.parametrize(
-    ("name", "ours"),
-    [
-        (f"{HOOK}web-{UUID}", True),
-        (f"{HOOK.replace('launch', 'termination')}web-{UUID}", True),
-        (f"{HOOK}web-2-{UUID}", False),
-        (f"{HOOK}we.-{UUID}", False),
-        (f"{HOOK}web-", False),
-        (f"my-{HOOK}web-{UUID}", False),
-    ],
-)
-def test_hooks_of_this_very_group_are_ours(name: str, ours: bool) -> None:
-    assert copying.is_ours(name, "web") is ours
-    assert copying.is_ours(f"{HOOK}a+b-{UUID}", "a+b")
-
-
 @pytest.mark.parametrize(
     ("told", "size"),
     [

@@ -20,6 +20,7 @@ from tests.environment_sites import Tap, a_retirement, an_order, running, tapped
 from tests.services import wait_until
 
 HOOK = "CodeDeploy-managed-automatic-launch-deployment-hook-web-0b9f2a55-1111-4222-8333-123456789abc"
+LEAVING_HOOK = HOOK.replace("launch-deployment", "termination")
 OTHERS_HOOK = HOOK.replace("-web-", "-web-2-")
 MAKING = ["CreateAutoScalingGroup", "PutScalingPolicy", "PutNotificationConfiguration"]
 MAKING += ["PutScheduledUpdateGroupAction", "EnableMetricsCollection", "UpdateAutoScalingGroup", "SuspendProcesses"]
@@ -86,7 +87,8 @@ def blue(fake: FakeAws, request: pytest.FixtureRequest) -> Blue:
     tap = tapped(fake)
     tap.notifications.append({"TopicARN": "arn:topic", "NotificationType": "autoscaling:EC2_INSTANCE_LAUNCH"})
     environment = AutoScalingEnvironment(tap.aws, MemoryStore().environments)
-    return Blue(fake, tap, environment, order.model_copy(update={"source": source}), hosts)
+    mine = {"source": source, "hooks": (HOOK, LEAVING_HOOK)}
+    return Blue(fake, tap, environment, order.model_copy(update=mine), hosts)
 
 
 def test_green_is_made_in_the_documented_order(blue: Blue) -> None:
@@ -130,6 +132,17 @@ def test_blue_that_is_kept_loses_its_hook_alone(blue: Blue) -> None:
     assert blue.environment.retire(blue.retirement(terminate=False))
     assert blue.group(blue.order.source) is not None
     assert (blue.hooks(blue.order.source), blue.hooks(green.name)) == ({OTHERS_HOOK}, {HOOK})
+
+
+def test_all_hooks_of_the_deployment_group_move(blue: Blue) -> None:
+    blue.fake.client("autoscaling").put_lifecycle_hook(
+        LifecycleHookName=LEAVING_HOOK, AutoScalingGroupName=blue.order.source, HeartbeatTimeout=600,
+        LifecycleTransition="autoscaling:EC2_INSTANCE_TERMINATING",
+    )  # fmt: skip
+    green = blue.made()
+    assert blue.environment.retire(blue.retirement(terminate=False))
+    assert blue.hooks(blue.order.source) == {OTHERS_HOOK}
+    assert blue.hooks(green.name) == {HOOK, LEAVING_HOOK}
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

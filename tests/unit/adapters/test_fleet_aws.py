@@ -114,11 +114,12 @@ def test_both_fleets_are_one(aws: FakeAws) -> None:
     premises = Instance(instance_id="web-1", kind=TargetKind.ON_PREMISES, arn="arn:1", tags={"role": "both"})
     store.instances.add("web-1", premises)
     (cloud,) = aws.run(role="both")
-    fleet = UnitedFleet(RegisteredFleet(store.instances), Ec2Fleet(aws.access))
+    fleet = UnitedFleet(RegisteredFleet(store.instances, environments=["vms"]), Ec2Fleet(aws.access))
     filters = ({"key": "role", "value": "both"},)
     group = a_group(ec2_tag_filters=filters, on_premises_instance_tag_filters=filters)
     assert [instance.instance_id for instance in choose(fleet.instances(group), group)] == sorted(["web-1", cloud])
     assert fleet.kinds == frozenset(TargetKind)
+    assert fleet.environments == {"vms"}
 
 
 class _Refusing(BaseHTTPRequestHandler):
@@ -204,7 +205,7 @@ def test_narrowing_leaves_out_no_host_of_the_group(
 
 def test_names_of_environments_are_not_asked_of_aws() -> None:
     nowhere = Aws(AwsAccess(region=REGION, endpoint_url="http://127.0.0.1:1"))
-    assert Ec2Fleet(nowhere, elsewhere={"ours"}).instances(a_group(auto_scaling_groups=("ours",))) == []
+    assert Ec2Fleet(nowhere, environments={"ours"}).instances(a_group(auto_scaling_groups=("ours",))) == []
 
 
 def test_members_of_environments_are_among_the_registered() -> None:

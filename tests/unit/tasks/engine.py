@@ -58,6 +58,7 @@ class Hosts:
 
     names: Sequence[str]
     kinds: frozenset[TargetKind] = frozenset({TargetKind.ON_PREMISES})
+    environments: frozenset[str] = frozenset({"shop-vms"})
     trouble: Exception | None = None
 
     def instances(self, group: DeploymentGroup) -> Sequence[Instance]:  # noqa: ARG002

@@ -101,6 +101,8 @@ def test_an_aws_that_is_away_leaves_the_deployment_to_be_begun_again(engine: Eng
         ({"auto_scaling_groups": ("web",)}, {TargetKind.ON_PREMISES}, True),
         ({"ec2_tag_filters": ({"key": "role", "value": "web"},)}, {TargetKind.ON_PREMISES}, True),
         ({"auto_scaling_groups": ("web",)}, set(TargetKind), False),
+        ({"auto_scaling_groups": ("shop-vms",)}, {TargetKind.ON_PREMISES}, False),
+        ({"auto_scaling_groups": ("shop-vms", "web")}, {TargetKind.ON_PREMISES}, True),
         ({}, {TargetKind.ON_PREMISES}, False),
     ],
 )

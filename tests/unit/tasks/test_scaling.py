@@ -21,6 +21,7 @@ from tasks import runtime
 from tasks.beginning import begin
 from tasks.runtime import World
 from tasks.scaling import look_at_actions, take_action
+from tasks.steering import stop
 from tasks.suspending import resume, suspend
 from tests.unit.tasks.engine import Engine
 from tests.unit.workflows.engine_values import a_deployment, a_group, a_revision
@@ -35,6 +36,7 @@ class Fleet:
 
     names: list[str] = field(default_factory=lambda: ["i-old", "i-new"])
     kinds = frozenset(TargetKind)
+    environments = frozenset[str]()
 
     def instances(self, group: DeploymentGroup) -> list[Instance]:  # noqa: ARG002
         return [
@@ -447,7 +449,34 @@ def test_what_cannot_be_suspended_or_resumed_says_why(scene: Scene, monkeypatch:
     each = SuspendedProcesses(auto_scaling_group=FLEET, processes=("Terminate",))
     why = resume(scene.world, made.model_copy(update={"suspended": (each,)}))
     assert why is not None
-    assert (why.code.value, why.message) == ("IAM_ROLE_PERMISSIONS", "not allowed")
+    assert why.code.value == "IAM_ROLE_PERMISSIONS"
+    assert (
+        why.message == f"Terminate of the Auto Scaling group {FLEET} stay suspended; resume them yourself. not allowed"
+    )
+
+
+def test_a_stop_between_two_begins_leaves_nothing_suspended(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = suspending(scene)
+    honest = scene.auto.suspend
+
+    def throttled(name: str, processes: tuple[str, ...]) -> None:
+        honest(name, processes)
+        raise WorldError("throttled")
+
+    monkeypatch.setattr(scene.auto, "suspend", throttled)
+    with pytest.raises(WorldError):
+        suspend(scene.world, made, scene.group())
+    assert scene.auto.suspended(FLEET) != set()
+    assert stop(scene.world, made.deployment_id).status is DeploymentStatus.STOPPED
+    assert scene.auto.suspended(FLEET) == set()
+
+
+def test_with_a_group_that_is_gone_all_that_was_suspended_is_gone(scene: Scene) -> None:
+    made = suspending(scene)
+    both = tuple(SuspendedProcesses(auto_scaling_group=name, processes=("Terminate",)) for name in ("gone", FLEET))
+    scene.auto.suspend(FLEET, ["Terminate"])
+    assert resume(scene.world, made.model_copy(update={"suspended": both})) is None
+    assert scene.auto.suspended(FLEET) == set()
 
 
 def test_without_aws_nothing_can_be_suspended(scene: Scene) -> None:

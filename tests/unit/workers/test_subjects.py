@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from domain.work import work_in_hand
+from tasks.rollout import settle
 from tests.unit.workflows.engine_values import a_report
-from workers.subjects import subject_of
+from workers.subjects import Subjects, subject_of
 from workflows.canvas import wire
 
 REPORT = wire(a_report())
@@ -28,3 +31,14 @@ HOST = {"deployment_id": "d-AAAAAAAAA", "application": "shop", "target_id": "web
 )
 def test_the_subject_of_a_task(task: str, given: dict[str, Any], subject: dict[str, str]) -> None:
     assert subject_of(task, given) == subject
+
+
+def test_a_message_at_work_in_two_threads_is_each_ones_own() -> None:
+    subjects = Subjects()
+    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
+        for thread in (one, other):
+            thread.submit(subjects.begin, "t-1", settle, ("d-1",), {}).result()
+        assert other.submit(work_in_hand).result() == {"deployment_id": "d-1"}
+        for thread in (one, other):
+            thread.submit(subjects.end, "t-1").result()
+            assert thread.submit(work_in_hand).result() == {}

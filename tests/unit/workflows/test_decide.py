@@ -41,6 +41,7 @@ from workflows.decide import (
     ended,
     next_move,
     remembered,
+    spoiled,
     target_status,
 )
 
@@ -331,3 +332,23 @@ def test_the_ids_of_what_is_told_never_change() -> None:
     assert isinstance(later, Step)
     assert [h.event_id for h in first.happenings] == [h.event_id for h in later.happenings]
     assert replace(later, happenings=()) != replace(first, happenings=())
+
+
+WHY = ErrorInformation(code=DeploymentErrorCode.IAM_ROLE_PERMISSIONS, message="stays suspended")
+
+
+def test_what_must_follow_a_success_and_cannot_be_done_fails_it() -> None:
+    change = spoiled(ended(a_deployment(), DeploymentStatus.SUCCEEDED, None, now=NOW), WHY)
+    assert (change.deployment.status, change.deployment.error_information) == (DeploymentStatus.FAILED, WHY)
+    assert change.deployment.complete_time == NOW
+    (told,) = change.happenings
+    assert told.type is HappeningType.DEPLOYMENT_FAILURE
+
+
+@pytest.mark.parametrize("status", [DeploymentStatus.FAILED, DeploymentStatus.STOPPED])
+def test_what_ends_badly_anyhow_keeps_its_reason_and_says_the_other_beside_it(status: DeploymentStatus) -> None:
+    before = ended(a_deployment(), status, STOP, now=NOW)
+    change = spoiled(before, WHY)
+    assert (change.deployment.status, change.deployment.error_information) == (status, STOP)
+    assert change.deployment.status_messages == ("stays suspended",)
+    assert change.happenings == before.happenings

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from domain.deployments import DeploymentStatus
+from domain.deployments import DeploymentStatus, Phase, PhaseKind, Progress
+from domain.groups import Selection
+from domain.scaling import ScalingHook
 from tests.unit.workflows.engine_values import NOW, a_deployment, a_group, a_revision
 from workflows.group_memory import begun, ended, knows_success
 
@@ -62,3 +66,46 @@ def test_a_success_that_was_told_is_known() -> None:
     after = ended(during, FIRST.model_copy(update=SUCCESS))
     assert knows_success(after, FIRST)
     assert not knows_success(after, SECOND)
+
+
+HOOKS = tuple(ScalingHook(auto_scaling_group=name, name=f"on-{name}") for name in ("blue", "other"))
+HOOKED = a_group(auto_scaling_groups=("blue",), hooks=HOOKS)
+TO_GREEN: dict[str, Any] = {
+    "takes_over": Selection(auto_scaling_groups=("green",)),
+    "source_environment": "blue",
+    "green_environment": "green",
+}
+BLOCK, RETIRE = (Phase(kind=kind) for kind in (PhaseKind.BLOCK, PhaseKind.RETIRE))
+
+
+def test_green_takes_over_once_as_soon_as_blue_gave_way() -> None:
+    """It grows by itself from then on; what somebody changes since is not taken back."""
+    deployment = a_deployment(phases=(BLOCK, RETIRE), **TO_GREEN)
+    during = ended(begun(HOOKED, deployment), deployment)
+    assert (during.auto_scaling_groups, during.hooks) == (("blue",), HOOKS)
+    retiring = deployment.model_copy(update={"phase": 1, "results": (Progress(),)})
+    after = ended(during, retiring)
+    assert (after.auto_scaling_groups, after.target_revision) == (("green",), deployment.revision)
+    assert [(hook.auto_scaling_group, hook.name) for hook in after.hooks] == [
+        ("green", "on-blue"),
+        ("other", "on-other"),
+    ]
+    assert ended(after, retiring) == after
+    edited = after.model_copy(update={"auto_scaling_groups": ("green", "more")})
+    assert ended(edited, retiring.model_copy(update=SUCCESS)).auto_scaling_groups == ("green", "more")
+
+
+def test_green_takes_over_at_the_end_where_nobody_is_retired() -> None:
+    found = Selection(auto_scaling_groups=("green",))
+    deployment = a_deployment(phases=(BLOCK,), takes_over=found)
+    group = begun(HOOKED, deployment)
+    assert ended(group, deployment.model_copy(update={"status": DeploymentStatus.FAILED})).hooks == HOOKS
+    after = ended(group, deployment.model_copy(update={**SUCCESS, "results": (Progress(),)}))
+    # Nobody moved the hooks: they are kept on record until they are removed with the group.
+    assert (after.auto_scaling_groups, after.hooks) == (("green",), HOOKS)
+
+
+def test_a_deployment_that_fails_leaves_blue_in_its_place() -> None:
+    deployment = a_deployment(phases=(BLOCK, RETIRE), **TO_GREEN)
+    after = ended(begun(HOOKED, deployment), deployment.model_copy(update={"status": DeploymentStatus.FAILED}))
+    assert after.auto_scaling_groups == ("blue",)

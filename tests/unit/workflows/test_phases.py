@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from domain import reasons
 from domain.api_errors import DeploymentIsNotInReadyState, UnsupportedActionForDeploymentType
 from domain.deployments import (
     Deployment,
@@ -160,11 +161,13 @@ def test_green_that_was_made_and_never_served_is_removed_before_the_end(
     over = last_phase_over(leaving, now=NOW).deployment
     assert over.status == status
     assert over.error_information == leaving.stopping
+    assert over.status_messages == ()
 
 
-@pytest.mark.parametrize("kind", [PhaseKind.SHIFT, PhaseKind.BLOCK, PhaseKind.TERMINATION_WAIT])
-def test_green_that_serves_stays(kind: PhaseKind) -> None:
-    assert end_early(at(kind), STOP, now=NOW).deployment.status is DeploymentStatus.STOPPED
+@pytest.mark.parametrize("kind", [PhaseKind.SHIFT, PhaseKind.BLOCK])
+def test_green_that_serves_stays_and_is_spoken_of(kind: PhaseKind) -> None:
+    over = end_early(at(kind), STOP, now=NOW).deployment
+    assert (over.status, over.status_messages) == (DeploymentStatus.STOPPED, (reasons.GREEN_STAYS,))
 
 
 def test_found_green_is_nobodys_to_remove() -> None:

@@ -11,13 +11,18 @@ from hypothesis import strategies as st
 
 from domain.applications import Application
 from domain.appspec import FileExistsBehavior
-from domain.deployments import Deployment, DeploymentStatus
+from domain.deployments import Deployment, DeploymentStatus, PhaseKind
 from domain.fleet import HostRecord, Instance, TargetKind
 from domain.group_options import (
+    BlueGreenDeploymentConfiguration,
     DeploymentOption,
     DeploymentStyle,
     DeploymentType,
     Ec2DeploymentOptions,
+    GreenFleetProvisioningAction,
+    GreenFleetProvisioningOption,
+    LoadBalancerInfo,
+    NamedBalancer,
     OutdatedInstancesStrategy,
 )
 from domain.groups import DeploymentGroup, LastDeployment
@@ -236,6 +241,29 @@ def test_the_events_of_one_instance(
     assert deployment.deployment_style.deployment_type is DeploymentType.IN_PLACE
 
 
+@pytest.mark.parametrize("transition", Transition)
+def test_one_instance_of_a_blue_green_group_is_deployed_to_where_it_stands(transition: Transition) -> None:
+    """No green is made and nothing is called blue, whatever the group says; its balancers are asked all the same."""
+    balancers = LoadBalancerInfo(target_group_info_list=(NamedBalancer(name="front"),))
+    copies = BlueGreenDeploymentConfiguration(
+        green_fleet_provisioning_option=GreenFleetProvisioningOption(
+            action=GreenFleetProvisioningAction.COPY_AUTO_SCALING_GROUP
+        )
+    )
+    more = {"load_balancer_info": balancers, "blue_green_deployment_configuration": copies}
+    group = successful(deployment_style=TRAFFIC, **more)
+    deployment = made(transition, group)
+    assert deployment is not None
+    started = admission.start(deployment, 1, group=group, now=NOW)
+    assert started is not None
+    (phase,) = started.deployment.phases
+    assert (phase.kind, phase.count, phase.events) == (PhaseKind.ROLLOUT, 1, events_of_instance(deployment))
+    assert started.deployment.label(0) is None
+    assert started.deployment.source_environment is None
+    assert started.deployment.traffic_control
+    assert started.deployment.load_balancer_info == balancers
+
+
 def test_all_others_go_through_the_events_of_any_deployment() -> None:
     assert events_of_instance(a_deployment()) is None
     assert events_of_instance(a_deployment(creator="CodeDeployAutoUpdate")) is None
@@ -326,6 +354,11 @@ def test_each_auto_scaling_group_gets_a_hook_and_another_for_termination() -> No
     assert plan(a_group()) == []
 
 
+def test_an_environment_of_the_settings_takes_no_hook() -> None:
+    hooks = hooks_for(a_group(auto_scaling_groups=("shop-vms", "a")), (), lambda: "u1", {"shop-vms"})
+    assert [hook.auto_scaling_group for hook in hooks] == ["a"]
+
+
 def test_hooks_that_are_known_keep_their_names() -> None:
     group = a_group(auto_scaling_groups=("fleet",), deployment_group_name="renamed", termination_hook_enabled=True)
     known = a_hook("kept"), a_hook("gone", on="other")
@@ -366,7 +399,9 @@ def test_what_somebody_else_suspended_is_left_alone() -> None:
 
 def test_only_a_deployment_of_the_group_that_asks_for_it_suspends() -> None:
     group = a_group(auto_scaling_groups=("a", "b"))
-    assert suspension.groups_to_suspend(suspending("Terminate"), group) == ("a", "b")
-    assert suspension.groups_to_suspend(suspending("Terminate", only=("i-1",)), group) == ()
-    assert suspension.groups_to_suspend(suspending(), group) == ()
-    assert suspension.groups_to_suspend(a_deployment(), group) == ()
+    nowhere = frozenset[str]()
+    assert suspension.groups_to_suspend(suspending("Terminate"), group, nowhere) == ("a", "b")
+    assert suspension.groups_to_suspend(suspending("Terminate"), group, {"b", "c"}) == ("a",)
+    assert suspension.groups_to_suspend(suspending("Terminate", only=("i-1",)), group, nowhere) == ()
+    assert suspension.groups_to_suspend(suspending(), group, nowhere) == ()
+    assert suspension.groups_to_suspend(a_deployment(), group, nowhere) == ()

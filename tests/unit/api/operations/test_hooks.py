@@ -172,3 +172,9 @@ def test_without_a_queue_groups_get_no_hooks_and_lose_those_they_had(hooked: Hoo
     assert hooked.there()["a"] == []
     hooked.group("other", autoScalingGroups=["a"])
     assert hooked.shown(name="other") == [{"name": "a"}]
+
+
+def test_an_environment_of_the_settings_among_them_is_asked_for_no_hook(hooked: Hooked) -> None:
+    hooked.site = replace(hooked.site, environments=frozenset({"shop-vms"}))
+    hooked.group(autoScalingGroups=["a", "shop-vms"])
+    assert [each.get("hook") is not None for each in hooked.shown()] == [True, False]
