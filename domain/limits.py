@@ -29,6 +29,10 @@ class Limits(Value):
     """A running event is looked at this often."""
     silence_seconds: float = Field(120.0, gt=0)
     """An agent silent for so long while its event runs is taken for dead."""
+    alarm_seconds: float = Field(10.0, gt=0)
+    """The alarms of a deployment under way are looked at this often."""
+    alarm_patience_seconds: float = Field(60.0, ge=0)
+    """An alarm that cannot be read for so long stops the deployment, unless ignorePollAlarmFailure is set."""
 
 
 class Quotas(Value):
