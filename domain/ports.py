@@ -402,9 +402,9 @@ class AlarmSource(Protocol):
         """The word that the settings use for its kind."""
 
     def read(self) -> AlarmReading:
-        """Its state as of now; harmless when repeated and when called from several processes, which know nothing of each
-        other. Raises WorldError where it cannot be read and a later look may help, AlarmUnreadable or another CannotBegin
-        where not."""
+        """Its state as of now; harmless when repeated and when called from several processes, which know nothing of
+        each other. Raises WorldError where it cannot be read and a later look may help, AlarmUnreadable or another
+        CannotBegin where not."""
 
 
 class Alarms(Protocol):

@@ -14,6 +14,7 @@ from domain.revisions import Revision, revision_name
 from domain.work import working_on
 from tasks.runtime import World
 from workflows import admission
+from workflows.alarms import check_alarms
 
 
 def create_deployment(world: World, request: CreateDeployment) -> str:
@@ -21,6 +22,7 @@ def create_deployment(world: World, request: CreateDeployment) -> str:
 
     With a client request token that was seen before, the answer is the deployment it made then.
     """
+    check_alarms(request.override_alarm_configuration, world.quotas)
     application, group, config = _look_up(world, request)
     deployment = admission.admit(
         request,

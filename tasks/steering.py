@@ -16,16 +16,27 @@ def stop(world: World, deployment_id: str, *, now: bool = False) -> Deployment:
 
     Raises DeploymentDoesNotExist or DeploymentAlreadyCompleted.
     """
-    at = world.now()
-    changed = world.store.change(deployment_id, lambda present: admission.stop(present, now=at, cut=now))
-    present = changed.deployment if changed else world.store.deployment(deployment_id)
-    if present is None or (changed is None and present.status.final):
+    if changed := halt(world, deployment_id, admission.MANUAL_STOP, cut=now):
+        return changed
+    present = world.store.deployment(deployment_id)
+    if present is None or present.status.final:
         raise admission.not_stoppable(deployment_id, present)
-    if changed is not None and present.status.final:
+    _tell_of_stop(world, present, now=now)
+    return present
+
+
+def halt(world: World, deployment_id: str, why: ErrorInformation, *, cut: bool = False) -> Deployment | None:
+    """Have a deployment end early for a reason; with `cut` the scripts that run are ended. The deployment after that;
+    None where there is none, or it has ended, is ending already or cannot turn back any more."""
+    now = world.now()
+    changed = world.store.change(deployment_id, lambda present: admission.stop(present, now=now, why=why, cut=cut))
+    if changed is None:
+        return None
+    if changed.deployment.status.final:
         after_end(world, changed)
     else:
-        _tell_of_stop(world, present, now=now)
-    return present
+        _tell_of_stop(world, changed.deployment, now=cut)
+    return changed.deployment
 
 
 def _tell_of_stop(world: World, deployment: Deployment, *, now: bool) -> None:
@@ -50,8 +61,6 @@ def go_on(world: World, deployment_id: str, wait: WaitType) -> None:
 
 def expire(world: World, deployment: Deployment) -> None:
     """End a deployment that ran too long: what runs may finish its event, nothing new starts."""
-    now = world.now()
     seconds = timeouts.deployment_limit(deployment, world.limits)
     why = ErrorInformation(code=DeploymentErrorCode.TIMEOUT, message=reasons.DEPLOYMENT_TIMEOUT.format(seconds=seconds))
-    if world.store.change(deployment.deployment_id, lambda present: admission.stop(present, now=now, why=why)):
-        _tell_of_stop(world, deployment, now=False)
+    halt(world, deployment.deployment_id, why)

@@ -20,6 +20,7 @@ PHASE_CONCLUDED = "slipway.phase_concluded"
 SETTLE = "slipway.settle"
 ENVIRONMENT = "slipway.environment"
 ANNOUNCE = "slipway.announce"
+ALARMS = "slipway.alarms"
 
 STOP_DEPLOYMENT = "stop_deployment"
 """The remote control command by which every agent learns that a deployment was stopped."""

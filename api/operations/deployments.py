@@ -27,7 +27,7 @@ from domain.errors import (
     DeploymentGroupNameRequired,
     InvalidInput,
 )
-from workflows.group_checks import check_alarms, check_processes
+from workflows.group_checks import check_processes
 from workflows.resources import check_target_instances
 
 MOST_AT_ONCE = 100
@@ -59,7 +59,6 @@ def create_deployment(site: Site, given: Given) -> Answer:
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         raise InvalidInput(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None
-    check_alarms(request.override_alarm_configuration, site.quotas)
     check_processes(request.ec2_deployment_options)
     return {"deploymentId": site.create_deployment(request)}
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from celery import Celery
 
+import tasks.alarms
 import tasks.announce
 import tasks.beginning
 import tasks.environment
@@ -89,6 +90,7 @@ def sent_today() -> dict[str, dict[str, Any]]:
         "environment": tap.send(canvas.environment("d-AAAAAAAAA", 0)),
         "block_traffic": tap.send(canvas.host_again(PASSING, BEHIND[1:], **REST)),
         "allow_traffic": tap.send(canvas.host_again(PASSING, BEHIND[11:], **REST)),
+        "alarms": tap.send(canvas.alarms("d-AAAAAAAAA", pickup_seconds=300)),
         "settle": tap.send(canvas.settle("d-AAAAAAAAA")),
         "announce": tap.send(canvas.announce()),
         "event.first": [opening],
@@ -121,7 +123,7 @@ def tasks_today() -> dict[str, Callable[..., Any]]:
     control = (
         *(tasks.beginning.begin, tasks.rollout.next_host, tasks.rollout.phase_concluded, tasks.rollout.settle),
         *(tasks.traffic.block_traffic, tasks.traffic.allow_traffic, tasks.environment.environment),
-        tasks.announce.announce,
+        *(tasks.alarms.look_at_alarms, tasks.announce.announce),
     )
     return found | {task.name: task.run for task in control}
 
