@@ -22,6 +22,7 @@ def create_deployment(world: World, request: CreateDeployment) -> str:
 
     With a client request token that was seen before, the answer is the deployment it made then.
     """
+    # The API has looked at that; a message of the trigger queue comes as it is.
     check_alarms(request.override_alarm_configuration, world.quotas)
     application, group, config = _look_up(world, request)
     deployment = admission.admit(

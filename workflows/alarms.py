@@ -34,14 +34,8 @@ def check_alarms(alarms: AlarmConfiguration | None, quotas: Quotas) -> None:
         raise AlarmsLimitExceeded(f"At most {quotas.alarms_per_group} alarms are allowed.")
     if alarms.enabled and not names:
         raise InvalidAlarmConfig("Alarms are enabled, but none is named.")
-    if not all(map(_can_be_a_name, names)) or len(set(names)) < len(names):
-        raise InvalidAlarmConfig(
-            f"Each alarm needs a name of its own of at most {LONGEST_NAME} characters, without control characters."
-        )
-
-
-def _can_be_a_name(name: str) -> bool:
-    return 1 <= len(name) <= LONGEST_NAME and not any(ord(each) < 32 or 127 <= ord(each) < 160 for each in name)
+    if not all(1 <= len(name) <= LONGEST_NAME for name in names) or len(set(names)) < len(names):
+        raise InvalidAlarmConfig(f"Each alarm needs a name of its own of at most {LONGEST_NAME} characters.")
 
 
 def watched(
@@ -93,11 +87,12 @@ def look(deployment: Deployment, readings: Mapping[str, AlarmReading], *, now: I
     at once, if asking again would not help.
     """
     record = _remembered(deployment.alarm_record or AlarmRecord(), readings, now, limits)
-    active = [name for name, count in record.failing.items() if count >= readings[name].in_a_row]
+    firing = [name for name, reading in readings.items() if reading.state is AlarmState.ALARM]
+    active = [name for name in firing if record.failing[name] >= readings[name].in_a_row]
     if active:
-        text = reasons.ALARM_ACTIVE.format(alarms=" ".join(f"<{name}>" for name in active))
+        text = reasons.ALARM_ACTIVE.format(alarms=" ".join(f"<{_shown(name)}>" for name in active))
         details = tuple(
-            reasons.ALARM_DETAIL.format(name=name, detail=detail)
+            reasons.ALARM_DETAIL.format(name=_shown(name), detail=detail)
             for name in active[:SHOWN]
             if (detail := readings[name].detail)
         )
@@ -107,10 +102,9 @@ def look(deployment: Deployment, readings: Mapping[str, AlarmReading], *, now: I
     given_up = _given_up(deployment, readings, record, now, limits)
     if given_up and not ignored:
         return Look(record, (), _stop(reasons.ALARMS_UNREADABLE.format(why=_trouble(given_up, readings))))
-    failing = tuple(record.failing)
     unread = () if ignored else tuple(record.unread_since)
     messages = (reasons.ALARMS_UNWATCHED.format(why=_trouble(given_up, readings)),) if given_up else ()
-    return Look(record, messages, unsettled=_trouble((*failing, *unread), readings))
+    return Look(record, messages, unsettled=_trouble((*firing, *unread), readings))
 
 
 def _stop(text: str) -> ErrorInformation:
@@ -148,9 +142,14 @@ def _given_up(
 
 def _trouble(names: tuple[str, ...], readings: Mapping[str, AlarmReading]) -> str:
     """What is the matter with alarms, in sentences. Names stand in quotes: in angle brackets, they would be active."""
-    told = [f"{name!r}: {readings[name].detail.rstrip('.') or 'it is in ALARM'}." for name in names[:SHOWN]]
+    told = [f"'{_shown(name)}': {readings[name].detail.rstrip('.') or 'it is in ALARM'}." for name in names[:SHOWN]]
     left = len(names) - SHOWN
     return " ".join(told) + (f" And {left} more." if left > 0 else "")
+
+
+def _shown(name: str) -> str:
+    """A name as it can stand in a line of text, whatever it holds."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in name)
 
 
 def noted(present: Deployment, before: AlarmRecord | None, found: Look) -> Change | None:

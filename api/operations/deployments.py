@@ -27,6 +27,7 @@ from domain.errors import (
     DeploymentGroupNameRequired,
     InvalidInput,
 )
+from workflows.alarms import check_alarms
 from workflows.group_checks import check_processes
 from workflows.resources import check_target_instances
 
@@ -59,6 +60,7 @@ def create_deployment(site: Site, given: Given) -> Answer:
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         raise InvalidInput(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None
+    check_alarms(request.override_alarm_configuration, site.quotas)
     check_processes(request.ec2_deployment_options)
     return {"deploymentId": site.create_deployment(request)}
 
