@@ -111,16 +111,14 @@ def _load_balancers() -> Iterator[Finding]:
 
 
 def _alarms() -> Iterator[Finding]:
-    from workers.wiring import make_alarm
+    from workers.wiring import make_alarms
 
-    for name, mine in settings().alarms.items():
-        try:
-            reading = make_alarm(mine).read()
-        except SlipwayError as error:
+    for name, reading in make_alarms(settings()).read(list(settings().alarms)).items():
+        if reading.state is None:
             advice = f"check the entry {name} of the setting alarms; docs/alarms.md says what it needs"
-            yield Finding(f"alarm {name}", well=False, detail=error.message, advice=advice)
+            yield Finding(f"alarm {name}", well=False, detail=reading.detail, advice=advice)
         else:
-            told = f"{mine.kind} says {reading.state}" + (f": {reading.detail}" if reading.detail else "")
+            told = f"{reading.kind} says {reading.state}" + (f": {reading.detail}" if reading.detail else "")
             yield Finding(f"alarm {name}", well=True, detail=told)
 
 

@@ -10,14 +10,23 @@ from adapters.alarms.memory import MemoryAlarm
 from domain import metrics
 from domain.alarms import AlarmState
 from domain.api_errors import AlarmsLimitExceeded, InvalidAlarmConfig
-from domain.deployments import CreateDeployment, Deployment, DeploymentErrorCode, DeploymentStatus
+from domain.deployments import (
+    CreateDeployment,
+    Deployment,
+    DeploymentErrorCode,
+    DeploymentStatus,
+    Phase,
+    PhaseKind,
+)
 from domain.errors import WorldError
 from domain.group_options import AlarmConfiguration
 from domain.happenings import HappeningType
+from domain.moves import Change
 from tasks import runtime
 from tasks.admitting import create_deployment
 from tasks.alarms import look_at_alarms
 from tasks.beginning import begin
+from tasks.rollout import phase_concluded
 from tasks.steering import stop
 from tasks.watch import look_at_deployments, round_of_watch
 from tests.unit.tasks.engine import Engine
@@ -36,9 +45,9 @@ def alarm(engine: Engine) -> MemoryAlarm:
     return made
 
 
-def created(engine: Engine, **more: Any) -> str:
+def created(_: Engine, **more: Any) -> str:
     values = {"application_name": "shop", "deployment_group_name": "web", "revision": a_revision(), **more}
-    return create_deployment(engine.world(), CreateDeployment.model_validate(values))
+    return create_deployment(runtime.current(), CreateDeployment.model_validate(values))
 
 
 def begun(engine: Engine, **more: Any) -> str:
@@ -128,6 +137,21 @@ def test_an_alarm_that_fires_stops_what_is_under_way(engine: Engine, alarm: Memo
     assert stopping.code is DeploymentErrorCode.ALARM_ACTIVE
     assert not held(engine, deployment_id).cutting
     assert len(engine.sent.named("stop_hosts")) == 1
+
+
+@pytest.mark.parametrize("kind", [PhaseKind.READY_WAIT, PhaseKind.BAKING, PhaseKind.TERMINATION_WAIT])
+def test_a_wait_is_ended_too(engine: Engine, alarm: MemoryAlarm, kind: PhaseKind) -> None:
+    deployment_id = begun(engine)
+    wait = {"phases": (Phase(kind=kind, seconds=60),), "until": NOW + 60}
+    engine.store.change(deployment_id, lambda present: Change(present.model_copy(update=wait)))
+    alarm.set(AlarmState.ALARM)
+    look_at_alarms(deployment_id)
+    assert engine.sent.named("conclude") == [(deployment_id, 0)]
+    phase_concluded(None, deployment_id, 0)
+    ended = held(engine, deployment_id)
+    assert ended.status is DeploymentStatus.STOPPED
+    assert ended.error_information is not None
+    assert ended.error_information.code is DeploymentErrorCode.ALARM_ACTIVE
 
 
 def test_a_stop_by_request_is_not_overwritten(engine: Engine, alarm: MemoryAlarm) -> None:
