@@ -13,6 +13,7 @@ from cli.resources import tag_of
 from cli.world import answer, json_option, settings, world
 from domain.appspec import FileExistsBehavior
 from domain.deployments import CreateDeployment, WaitType
+from domain.group_options import AlarmConfiguration
 from domain.groups import TagFilter, TargetInstances
 from domain.revisions import BundleLocation, LocalLocation, RevisionLocation, RevisionType
 from tasks.admitting import create_deployment
@@ -33,6 +34,9 @@ BEHAVIORS = click.Choice([behavior.value for behavior in FileExistsBehavior], ca
     "--green", "green", multiple=True, metavar="KEY=VALUE", help="Blue/green: the replacement hosts carry this tag."
 )
 @click.option("--green-environment", multiple=True, metavar="NAME", help="Blue/green: they are in this environment.")
+@click.option(
+    "--without-alarms", is_flag=True, help="Watch none of the group's alarms, as for a mend while one is active."
+)
 @click.option("--in-place-source", is_flag=True, help="Do not upload: every host reads SOURCE from its own disk.")
 @click.option("--token", help="A second call with the same token answers with the first one's deployment.")
 @click.option("--watch", is_flag=True, help="Follow the deployment until it ends; exit 1 unless it succeeds.")
@@ -47,6 +51,7 @@ def deploy(
     update_outdated_instances_only: bool,
     green: tuple[str, ...],
     green_environment: tuple[str, ...],
+    without_alarms: bool,
     in_place_source: bool,
     token: str | None,
     watch: bool,
@@ -74,6 +79,7 @@ def deploy(
         ignore_application_stop_failures=ignore_application_stop_failures,
         update_outdated_instances_only=update_outdated_instances_only,
         target_instances=_green(green, green_environment),
+        override_alarm_configuration=AlarmConfiguration(enabled=False) if without_alarms else None,
         client_request_token=token,
     )
     deployment_id = create_deployment(world(), request)

@@ -56,6 +56,7 @@ def _findings(*, agents: bool) -> Iterator[Finding]:
     yield from _try("bundle store", mine.bundles.base_url, _ping_bundles, "start `slipway bundles` or `slipway up`")
     yield from _api()
     yield from _load_balancers()
+    yield from _alarms()
     if store_well and agents:
         yield from _agents()
     for program in ("setfacl", "semanage"):
@@ -107,6 +108,18 @@ def _load_balancers() -> Iterator[Finding]:
         else:
             detail = "is asked at deployments only" if mine.kind == "webhook" else f"{mine.kind} answers"
             yield Finding(f"load balancer {name}", well=True, detail=detail)
+
+
+def _alarms() -> Iterator[Finding]:
+    from workers.wiring import make_alarms
+
+    for name, reading in make_alarms(settings()).read(list(settings().alarms)).items():
+        if reading.state is None:
+            advice = f"check the entry {name} of the setting alarms; docs/alarms.md says what it needs"
+            yield Finding(f"alarm {name}", well=False, detail=reading.detail, advice=advice)
+        else:
+            told = f"{reading.kind} says {reading.state}" + (f": {reading.detail}" if reading.detail else "")
+            yield Finding(f"alarm {name}", well=True, detail=told)
 
 
 def _api() -> Iterator[Finding]:

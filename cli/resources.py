@@ -38,6 +38,7 @@ def create_application(name: str, as_json: bool) -> None:
 @click.option(
     "--load-balancer", "balancers", multiple=True, metavar="NAME", help="Take each host out of it before it is touched."
 )
+@click.option("--alarm", "alarms", multiple=True, metavar="NAME", help="Stop deployments while this alarm is active.")
 @click.option(
     "--blue-green",
     type=click.Choice(["found", "made"]),
@@ -56,6 +57,7 @@ def create_group(
     config: str,
     environment: tuple[str, ...],
     balancers: tuple[str, ...],
+    alarms: tuple[str, ...],
     blue_green: str | None,
     ready_wait: int | None,
     terminate_after: int | None,
@@ -73,6 +75,7 @@ def create_group(
         "deploymentConfigName": config,
         "onPremisesInstanceTagFilters": [_filter(tag) for tag in tags],
         "autoScalingGroups": list(environment) or None,
+        "alarmConfiguration": {"enabled": True, "alarms": [{"name": each} for each in alarms]} if alarms else None,
         **_traffic(balancers),
         **_blue_green(blue_green, ready_wait, terminate_after),
     }

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from config.alarms import AlarmsByName
 from config.balancers import Balancers
 from config.endpoint import Endpoint, read_endpoint
 from config.environments import Environments
@@ -74,6 +75,8 @@ class Settings(BaseSettings):
     environments: Environments = {}
     load_balancers: Balancers = {}
     """By the names that deployment groups use for them, in either of their lists."""
+    alarms: AlarmsByName = {}
+    """By the names that deployment groups use for them."""
 
     @classmethod
     def settings_customise_sources(

@@ -11,6 +11,7 @@ from enum import StrEnum
 from pydantic import ConfigDict
 from pydantic.alias_generators import to_pascal
 
+from domain.alarms import AlarmRecord
 from domain.appspec import FileExistsBehavior
 from domain.configs import MinimumHealthyHosts, ZonalConfig
 from domain.errors import IllegalMove
@@ -399,6 +400,11 @@ class Deployment(Value):
     """The deployment that this one brings instances level with, which were launched while that ran."""
     auto_updates: tuple[str, ...] = ()
     """The deployments of which this one is the root."""
+
+    alarm_configuration: AlarmConfiguration | None = None
+    """The alarms that it watches, its own or its group's as of admission; None: none."""
+    alarm_record: AlarmRecord | None = None
+    """What it remembers of them from one look to the next."""
 
     @property
     def claimed(self) -> str:

@@ -128,6 +128,16 @@ class CannotProvision(CannotBegin):
     code = "AUTO_SCALING_CONFIGURATION"
 
 
+class AlarmUnreadable(CannotBegin):
+    """The state of an alarm cannot be read, and asking again would not help."""
+
+    code = "ALARM_ACTIVE"
+
+
+class AlarmMissing(AlarmUnreadable):
+    """There is no such alarm."""
+
+
 class Conflict(WorldError):
     """The record changed under every attempt to write it."""
 

@@ -31,6 +31,10 @@ class Limits(Value):
     """An agent silent for so long while its event runs is taken for dead."""
     takeover_seconds: float = Field(15.0, gt=0)
     """The looks of a watch that died, and the programs of a control process that did, are another's after this time."""
+    alarm_seconds: float = Field(10.0, gt=0)
+    """The alarms of a deployment under way are looked at this often."""
+    alarm_patience_seconds: float = Field(60.0, ge=0)
+    """An alarm that cannot be read for so long stops the deployment, unless ignorePollAlarmFailure is set."""
 
 
 class Quotas(Value):

@@ -97,6 +97,17 @@ API_SECONDS = Family(
     labels=("operation",),
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
+ALARM_LOOKS = Family(
+    name="slipway_alarm_looks_total",
+    kind=Kind.COUNTER,
+    meaning="Looks at alarms for deployments, by the kind of alarm and by its state, or `unreadable`.",
+    labels=("kind", "outcome"),
+)
+ALARM_STOPS = Family(
+    name="slipway_alarm_stops_total",
+    kind=Kind.COUNTER,
+    meaning="Deployments that alarms have stopped, those included whose alarms could not be read.",
+)
 UP = Family(
     name="slipway_up",
     kind=Kind.GAUGE,
@@ -115,6 +126,8 @@ FAMILIES = (
     OUTBOX_EVENTS,
     API_CALLS,
     API_SECONDS,
+    ALARM_LOOKS,
+    ALARM_STOPS,
     UP,
 )
 

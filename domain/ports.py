@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from domain.access import AccessKey
+from domain.alarms import AlarmReading
 from domain.applications import Application
 from domain.configs import DeploymentConfig
 from domain.deployments import Deployment, Lane, Progress, TargetRecord
@@ -330,6 +331,9 @@ class Dispatcher(Protocol):
     def announce(self) -> None:
         """Tell what is in the outbox."""
 
+    def look_at_alarms(self, deployment_id: str) -> None:
+        """Read the alarms that a deployment watches, and stop it where they say so."""
+
     def stop_hosts(self, deployment_id: str, *, now: bool) -> None:
         """Tell every agent that a deployment was stopped; with `now`, running scripts are to be ended."""
 
@@ -396,6 +400,27 @@ class LoadBalancers(Protocol):
     def check(self, info: LoadBalancerInfo) -> None:
         """Look whether they are there: raises BalancerMissing or another CannotBegin where not, WorldError where that
         cannot be told now."""
+
+
+class AlarmSource(Protocol):
+    """One alarm that needs no cloud. A look at it ends within seconds."""
+
+    @property
+    def kind(self) -> str:
+        """The word that the settings use for its kind."""
+
+    def read(self) -> AlarmReading:
+        """Its state as of now; harmless when repeated and when called from several processes, which know nothing of
+        each other. Raises WorldError where it cannot be read and a later look may help, AlarmUnreadable or another
+        CannotBegin where not."""
+
+
+class Alarms(Protocol):
+    """The alarms that deployments watch."""
+
+    def read(self, names: Sequence[str]) -> Mapping[str, AlarmReading]:
+        """What a look at each of them finds; in few calls, and within seconds. One that cannot be read, is not there or
+        has a name that leads nowhere says so in its reading, and keeps none of the others from being read."""
 
 
 class Environment(Protocol):

@@ -120,3 +120,12 @@ NO_BALANCER = (
     "The deployment group has traffic control and names no load balancer: name some in its loadBalancerInfo, or set "
     "deploymentOption to WITHOUT_TRAFFIC_CONTROL."
 )
+ALARM_ACTIVE = "One or more alarms are active, so the deployment was stopped. Activated alarms: {alarms}"
+ALARMS_UNREADABLE = (
+    "The deployment was stopped, for the state of its alarms cannot be read: {why} Mend that, or set "
+    "ignorePollAlarmFailure to deploy all the same."
+)
+ALARMS_UNWATCHED = (
+    "Alarms could not be read, and the deployment went on without them, as ignorePollAlarmFailure says: {why}"
+)
+ALARM_DETAIL = "The alarm {name} is active: {detail}"

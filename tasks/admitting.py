@@ -14,6 +14,7 @@ from domain.revisions import Revision, revision_name
 from domain.work import working_on
 from tasks.runtime import World
 from workflows import admission
+from workflows.alarms import check_alarms
 from workflows.group_checks import check_processes
 from workflows.resources import check_target_instances
 
@@ -25,6 +26,8 @@ def create_deployment(world: World, request: CreateDeployment) -> str:
     """
     check_processes(request.ec2_deployment_options)
     check_target_instances(request.target_instances)
+    # The API has looked at that; a message of the trigger queue comes as it is.
+    check_alarms(request.override_alarm_configuration, world.quotas)
     application, group, config = _look_up(world, request)
     deployment = admission.admit(
         request,

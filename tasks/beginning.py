@@ -17,6 +17,7 @@ from domain.groups import DeploymentGroup, Selection
 from domain.moves import Change
 from domain.work import working_on
 from tasks import runtime
+from tasks.alarms import why_not_begin
 from tasks.leases import alone
 from tasks.phases import after_end, change_and_remember, open_phase
 from tasks.runtime import World
@@ -87,6 +88,7 @@ def _start(world: World, deployment: Deployment) -> Deployment | None:
         or found.refusal
         or admission.too_many(len(found.records), world.quotas)
         or _why_no_balancer(world, deployment)
+        or why_not_begin(world, deployment)
     )
     if group is not None and refusal is None:
         refusal = suspend(world, deployment, group)

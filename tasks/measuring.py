@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from domain import metrics
-from domain.deployments import Deployment, DeploymentStatus
+from domain.deployments import Deployment, DeploymentErrorCode, DeploymentStatus
 from domain.errors import WorldError
 from domain.metrics import Counts, Family, Series
 from domain.ports import Counters, Meter
@@ -36,6 +36,9 @@ def count_events(meter: Meter, outcomes: Sequence[Outcome]) -> None:
 def count_end(meter: Meter, deployment: Deployment) -> None:
     """Count a deployment that ended."""
     meter.count(metrics.DEPLOYMENTS_ENDED, deployment.status.value)
+    why = deployment.error_information
+    if why is not None and why.code is DeploymentErrorCode.ALARM_ACTIVE:
+        meter.count(metrics.ALARM_STOPS)
 
 
 def count_call(meter: Meter, operation: str, code: str, seconds: float) -> None:

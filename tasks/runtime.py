@@ -9,6 +9,7 @@ from domain.errors import AwsOff, SlipwayError
 from domain.limits import Limits, Quotas
 from domain.metrics import Family
 from domain.ports import (
+    Alarms,
     Dispatcher,
     Environments,
     Fleet,
@@ -44,6 +45,7 @@ class World:
     sources: Sources
     balancers: LoadBalancers
     environments: Environments
+    alarms: Alarms
     dispatch: Dispatcher
     publishers: Sequence[Publisher]
     limits: Limits

@@ -17,22 +17,35 @@ def stop(world: World, deployment_id: str, *, now: bool = False, rollback: bool 
 
     Raises DeploymentDoesNotExist or DeploymentAlreadyCompleted.
     """
-    at = world.now()
     before = world.store.deployment(deployment_id)
     if before is not None and not before.status.final and not before.phases:
         # Whoever was about to begin it may have been cut off, and nobody begins it again once it is stopped.
         resume(world, before)
-    changed = world.store.change(
-        deployment_id, lambda present: admission.stop(present, now=at, cut=now, rollback=rollback)
-    )
-    present = changed.deployment if changed else world.store.deployment(deployment_id)
-    if present is None or (changed is None and (present.status.final or not present.stopping)):
+    if changed := halt(world, deployment_id, admission.MANUAL_STOP, cut=now, rollback=rollback):
+        return changed
+    present = world.store.deployment(deployment_id)
+    if present is None or present.status.final or not present.stopping:
         raise admission.not_stoppable(deployment_id, present)
-    if changed is not None and present.status.final:
+    _tell_of_stop(world, present, now=now)
+    return present
+
+
+def halt(
+    world: World, deployment_id: str, why: ErrorInformation, *, cut: bool = False, rollback: bool | None = None
+) -> Deployment | None:
+    """Have a deployment end early for a reason; with `cut` the scripts that run are ended. The deployment after that;
+    None where there is none, or it has ended, is ending already or cannot turn back any more."""
+    now = world.now()
+    changed = world.store.change(
+        deployment_id, lambda present: admission.stop(present, now=now, why=why, cut=cut, rollback=rollback)
+    )
+    if changed is None:
+        return None
+    if changed.deployment.status.final:
         after_end(world, changed)
     else:
-        _tell_of_stop(world, present, now=now)
-    return present
+        _tell_of_stop(world, changed.deployment, now=cut)
+    return changed.deployment
 
 
 def _tell_of_stop(world: World, deployment: Deployment, *, now: bool) -> None:
@@ -57,11 +70,6 @@ def go_on(world: World, deployment_id: str, wait: WaitType) -> None:
 
 def expire(world: World, deployment: Deployment) -> None:
     """End a deployment that ran too long: what runs may finish its event, nothing new starts."""
-    now = world.now()
     seconds = timeouts.deployment_limit(deployment, world.limits)
     why = ErrorInformation(code=DeploymentErrorCode.TIMEOUT, message=reasons.DEPLOYMENT_TIMEOUT.format(seconds=seconds))
-    changed = world.store.change(deployment.deployment_id, lambda present: admission.stop(present, now=now, why=why))
-    if changed is not None and changed.deployment.status.final:
-        after_end(world, changed)
-    elif changed is not None:
-        _tell_of_stop(world, deployment, now=False)
+    halt(world, deployment.deployment_id, why)

@@ -21,7 +21,7 @@ from tasks.announce import tell_outbox
 from tasks.orders import write_report
 from tasks.runtime import World
 from tasks.steering import expire
-from workflows import names, timeouts
+from workflows import alarms, names, timeouts
 from workflows.timeouts import Continue, Nudge, Reap, StartLane, Wait, Withdraw
 
 logger = logging.getLogger(__name__)
@@ -199,19 +199,22 @@ def _report(
     )
 
 
-def look_at_deployments(world: World) -> None:
-    """Find deployments that stand still as a whole: never begun, concluded but not settled, or over their time."""
+def look_at_deployments(world: World, *, alarms_too: bool = False) -> None:
+    """Find deployments that stand still as a whole: never begun, concluded but not settled, or over their time. With
+    `alarms_too`, have the alarms looked at that those under way watch."""
     after = ""
     while ids := world.store.active(after=after, limit=PAGE):
         for deployment in world.store.deployments(ids):
             if deployment is not None:
-                _look_at_deployment_safely(world, deployment)
+                _look_at_deployment_safely(world, deployment, alarms_too=alarms_too)
         after = ids[-1]
 
 
-def _look_at_deployment_safely(world: World, deployment: Deployment) -> None:
+def _look_at_deployment_safely(world: World, deployment: Deployment, *, alarms_too: bool) -> None:
     with working_on(deployment_id=deployment.deployment_id, application=deployment.application_name):
         try:
+            if alarms_too and alarms.is_watching(deployment):
+                world.dispatch.look_at_alarms(deployment.deployment_id)
             _look_at_deployment(world, deployment)
         except WorldError:
             raise
@@ -257,11 +260,11 @@ def _look_at_lanes(world: World, deployment: Deployment) -> None:
         world.dispatch.stop_hosts(deployment.deployment_id, now=deployment.cutting)
 
 
-def round_of_watch(world: World, *, listening_since: float, deployments_too: bool) -> None:
-    """One round: lanes always, whole deployments when asked, and whatever is left in the outbox."""
+def round_of_watch(world: World, *, listening_since: float, deployments_too: bool, alarms_too: bool = False) -> None:
+    """One round: lanes always, whole deployments and their alarms when asked, and whatever is left in the outbox."""
     if not world.store.claim("watch", world.limits.takeover_seconds):
         return
     look_at_lanes(world, listening_since=listening_since)
     if deployments_too:
-        look_at_deployments(world)
+        look_at_deployments(world, alarms_too=alarms_too)
     tell_outbox(world)

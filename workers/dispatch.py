@@ -100,6 +100,10 @@ class CeleryDispatcher:
         """Have the outbox told."""
         self._send(canvas.announce())
 
+    def look_at_alarms(self, deployment_id: str) -> None:
+        """Have a deployment's alarms looked at."""
+        self._send(canvas.alarms(deployment_id, pickup_seconds=self._pickup_seconds))
+
     def stop_hosts(self, deployment_id: str, *, now: bool) -> None:
         """Tell every agent that a deployment was stopped."""
         with self._answering():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 
 from domain.errors import WorldError
 from tasks.recording import nobody_listens
@@ -21,13 +22,19 @@ DEPLOYMENTS_EVERY = 4
 def run_watch(world: World, end: threading.Event) -> None:
     """Look until `end` is set; a store or broker that is away is tried again at the next round."""
     listening_since = world.now()
-    number = 0
+    number, alarms_at = 0, 0.0
     while not end.is_set():
         try:
             if nobody_listens(world):
                 # Silence that nobody listened to says nothing of the agents.
                 listening_since = world.now()
-            round_of_watch(world, listening_since=listening_since, deployments_too=number % DEPLOYMENTS_EVERY == 0)
+            deployments_too = number % DEPLOYMENTS_EVERY == 0
+            alarms_too = deployments_too and time.monotonic() >= alarms_at
+            if alarms_too:
+                alarms_at = time.monotonic() + world.limits.alarm_seconds
+            round_of_watch(
+                world, listening_since=listening_since, deployments_too=deployments_too, alarms_too=alarms_too
+            )
             number += 1
         except WorldError as error:
             listening_since = world.now()

@@ -13,6 +13,9 @@ from functools import cache, lru_cache
 
 from celery import Celery
 
+from adapters.alarms import ALARMS
+from adapters.alarms.choosing import ChosenAlarms
+from adapters.alarms.cloudwatch import CloudWatchAlarms
 from adapters.aws import Aws, AwsAccess
 from adapters.environments.auto_scaling import AutoScalingEnvironment
 from adapters.environments.command import CommandEnvironment, Programs
@@ -41,11 +44,12 @@ from adapters.scaling.sqs import SqsLifecycleQueue
 from adapters.store.redis import RedisStore
 from adapters.trigger import open_trigger
 from api.site import Site
+from config.alarms import AlarmSettings
 from config.balancers import Balancer, WebhookSettings
 from config.environments import EnvironmentSettings
 from config.settings import InvalidSettings, Settings
 from domain.errors import AwsOff, CannotBegin, WorldError
-from domain.ports import Fleet, LifecycleQueue, ScalingActions, Store
+from domain.ports import AlarmSource, Fleet, LifecycleQueue, ScalingActions, Store
 from domain.scaling import ScalingHook
 from domain.triggers import TriggerSource
 from tasks.admitting import create_deployment
@@ -175,6 +179,20 @@ def make_load_balancer(name: str, mine: Balancer) -> Checked:
     return PatientBalancer(LOAD_BALANCERS[mine.kind](**told))
 
 
+def make_alarms(settings: Settings) -> ChosenAlarms:
+    """The alarms of the settings by name and, with AWS on, CloudWatch's for all other names."""
+    local = {name: make_alarm(mine) for name, mine in settings.alarms.items()}
+    return ChosenAlarms(local, cloudwatch=CloudWatchAlarms(make_aws(settings)) if settings.aws.enabled else None)
+
+
+def make_alarm(mine: AlarmSettings) -> AlarmSource:
+    """One alarm of the settings; nothing is asked until it is read."""
+    told = {field: value for field, value in mine if field != "kind"}
+    told |= {"password": mine.password.get_secret_value(), "token": mine.token.get_secret_value()}
+    told |= {"ca_file": mine.ca_file and str(mine.ca_file)}
+    return ALARMS[mine.kind](**told)
+
+
 def _missing_auto_scaling_groups(settings: Settings) -> Callable[[Sequence[str]], Sequence[str]]:
     if not settings.aws.enabled:
         return lambda _names: ()
@@ -259,6 +277,7 @@ def make_world(settings: Settings, app: Celery) -> World:
         sources=make_sources(settings),
         balancers=make_load_balancers(settings),
         environments=make_environments(settings, store),
+        alarms=make_alarms(settings),
         dispatch=CeleryDispatcher(app, pickup_seconds=settings.limits.pickup_seconds),
         publishers=(ExchangePublisher(connection(settings, "control"), exchange=names.EVENTS_EXCHANGE),),
         limits=settings.limits,

@@ -10,10 +10,7 @@ from collections.abc import Container, Sequence, Set
 from urllib.parse import urlsplit
 
 from domain import reasons
-from domain.api_errors import (
-    InvalidAlarmConfig,
-    InvalidAutoRollbackConfig,
-)
+from domain.api_errors import InvalidAutoRollbackConfig
 from domain.applications import Application
 from domain.appspec import FileExistsBehavior
 from domain.configs import DeploymentConfig
@@ -57,6 +54,7 @@ from domain.moves import Change
 from domain.revisions import RevisionLocation, RevisionType
 from domain.values import Instant
 from workflows import waits
+from workflows.alarms import watched
 from workflows.decide import SHOWN, cut_short, end_early, ended, go_on
 from workflows.plan import back_to_blue, blue_green, copies_environment, in_place, provisioning
 from workflows.speed import floor_of
@@ -100,7 +98,7 @@ def admit(
     revision = request.revision or group.target_revision
     if revision is None:
         raise InvalidInput(f"The deployment group {group_name} has no revision to restart; deploy one first.")
-    _check_possible(request, group, config)
+    _check_style(request, group, config)
     return Deployment(
         deployment_id=deployment_id,
         application_id=application.application_id,
@@ -128,6 +126,9 @@ def admit(
         ec2_deployment_options=request.ec2_deployment_options or group.ec2_deployment_options,
         event_seconds=group.event_seconds or limits.event_seconds,
         appspec_filename=group.appspec_filename,
+        alarm_configuration=watched(
+            request.override_alarm_configuration, group.alarm_configuration, creator=request.creator
+        ),
     )
 
 
@@ -139,17 +140,6 @@ def _required(request: CreateDeployment) -> tuple[str, str]:
     if request.revision is None and request.deployment_mode is DeploymentMode.STANDARD:
         raise RevisionRequired
     return request.application_name, request.deployment_group_name
-
-
-def _check_possible(request: CreateDeployment, group: DeploymentGroup, config: DeploymentConfig) -> None:
-    """Refuse what does not go together, and what this version does not do yet rather than leave it out in silence."""
-    _check_style(request, group, config)
-    alarms = request.override_alarm_configuration or group.alarm_configuration
-    if alarms and alarms.enabled:
-        raise InvalidAlarmConfig(
-            "Alarms are not watched by this version of Slipway yet. Disable them in the deployment group, or for this "
-            "deployment with overrideAlarmConfiguration."
-        )
 
 
 def _check_style(request: CreateDeployment, group: DeploymentGroup, config: DeploymentConfig) -> None:
@@ -356,8 +346,8 @@ def why_unfetchable(error: InvalidRevision) -> ErrorInformation:
 
 
 def cannot_begin(deployment: Deployment, why: ErrorInformation, *, now: Instant) -> Change | None:
-    """A created deployment ended, because no host can fetch its revision or its targets cannot be found; None if it has
-    started already."""
+    """A created deployment ended, because no host can fetch its revision, its targets cannot be found or an alarm is
+    active; None if it has started already."""
     if deployment.status not in {DeploymentStatus.CREATED, DeploymentStatus.QUEUED}:
         return None
     return ended(deployment, cut_short(why), why, now=now)

@@ -95,6 +95,12 @@ def announce() -> Signature[Any]:
     return _signature(names.ANNOUNCE, (), about="outbox")
 
 
+def alarms(deployment_id: str, *, pickup_seconds: int) -> Signature[Any]:
+    """A look at the alarms of a deployment. On the queue of what moves lanes, so that it cannot be later than they are;
+    one that nobody took within `pickup_seconds` is dropped, for others were sent since."""
+    return _signature(names.ALARMS, (deployment_id,), about=deployment_id, expires=pickup_seconds)
+
+
 def host_chain(
     report: HostReport, events: Sequence[Event], *, queue: str, phase: int, pickup_seconds: int
 ) -> Signature[Any]:

@@ -9,8 +9,6 @@ import re
 from collections.abc import Sequence
 
 from domain.api_errors import (
-    AlarmsLimitExceeded,
-    InvalidAlarmConfig,
     InvalidAutoScalingGroup,
     InvalidAutoScalingGroupProcessToSuspend,
     InvalidBlueGreenDeploymentConfiguration,
@@ -19,7 +17,6 @@ from domain.api_errors import (
     TriggerTargetsLimitExceeded,
 )
 from domain.group_options import (
-    AlarmConfiguration,
     BlueGreenDeploymentConfiguration,
     DeploymentOption,
     DeploymentType,
@@ -33,12 +30,12 @@ from domain.groups import DeploymentGroup
 from domain.happenings import HappeningType
 from domain.limits import Quotas
 from workflows.admission import check_rollback
+from workflows.alarms import check_alarms
 from workflows.plan import LONGEST_WAIT
 
 MOST_TRIGGERS = 10
 MOST_BALANCERS = 10
 MOST_AUTO_SCALING_GROUPS = 10
-LONGEST_ALARM_NAME = 255
 TOPIC_ARN = re.compile(r"arn:aws(-cn|-us-gov)?:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_.-]{1,256}", re.ASCII)
 PROCESSES = frozenset({"Terminate", "AZRebalance", "InstanceRefresh", "ScheduledActions"})
 
@@ -75,19 +72,6 @@ def _check_triggers(triggers: Sequence[TriggerConfig]) -> None:
             raise InvalidTriggerConfig(f"The trigger {trigger.trigger_name} needs events that there are.")
     if len({trigger.trigger_name for trigger in triggers}) < len(triggers):
         raise InvalidTriggerConfig("Two triggers have the same name.")
-
-
-def check_alarms(alarms: AlarmConfiguration | None, quotas: Quotas) -> None:
-    """Raises InvalidAlarmConfig or AlarmsLimitExceeded."""
-    if alarms is None:
-        return
-    names = [alarm.name or "" for alarm in alarms.alarms or ()]
-    if len(names) > quotas.alarms_per_group:
-        raise AlarmsLimitExceeded(f"At most {quotas.alarms_per_group} alarms are allowed.")
-    if alarms.enabled and not names:
-        raise InvalidAlarmConfig("Alarms are enabled, but none is named.")
-    if not all(1 <= len(name) <= LONGEST_ALARM_NAME for name in names) or len(set(names)) < len(names):
-        raise InvalidAlarmConfig(f"Each alarm needs a name of its own of at most {LONGEST_ALARM_NAME} characters.")
 
 
 def _check_balancers(group: DeploymentGroup) -> None:

@@ -19,6 +19,7 @@ from domain.lifecycle import Event
 from domain.limits import Limits
 from domain.scaling import LifecycleAction, Transition
 from domain.values import Instant
+from workflows.alarms import watched
 from workflows.events import GREEN, TERMINATION, events_for
 
 LAUNCH = "autoscaling"
@@ -74,6 +75,8 @@ def admit_update(
             "only": tuple(sorted(instances)),
             "update_outdated_instances_only": True,
             "auto_update_root": root.deployment_id,
+            # Single instances are deployed to in any weather: a fleet that is overloaded must be able to grow.
+            "alarm_configuration": watched(None, group.alarm_configuration),
         }
     )
 

@@ -21,6 +21,7 @@ SETTLE = "slipway.settle"
 ENVIRONMENT = "slipway.environment"
 UNDO_TRAFFIC = "slipway.undo_traffic"
 ANNOUNCE = "slipway.announce"
+ALARMS = "slipway.alarms"
 
 STOP_DEPLOYMENT = "stop_deployment"
 """The remote control command by which every agent learns that a deployment was stopped."""

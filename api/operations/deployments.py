@@ -28,7 +28,8 @@ from domain.errors import (
     DeploymentGroupNameRequired,
     InvalidInput,
 )
-from workflows.group_checks import check_alarms, check_processes
+from workflows.alarms import check_alarms
+from workflows.group_checks import check_processes
 from workflows.resources import check_target_instances
 
 MOST_AT_ONCE = 100

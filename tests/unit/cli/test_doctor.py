@@ -1,4 +1,4 @@
-"""What the doctor says of load balancers."""
+"""What the doctor says of load balancers and alarms."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 
 from cli import doctor
 from config.settings import Settings
+from tests.alarm_places import server, vector
 
 
 def test_each_load_balancer_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,3 +19,17 @@ def test_each_load_balancer_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "the entry web of the setting load_balancers" in gone.advice
     assert unknown.well
     assert unknown.detail == "is asked at deployments only"
+
+
+def test_each_alarm_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    with server() as told:
+        told.body = vector("0.27")
+        errors = {"kind": "prometheus", "url": told.url, "query": "up", "above": 0.05}
+        bad = {**errors, "above": None, "url": "http://127.0.0.1:1"}
+        monkeypatch.setattr(doctor, "settings", lambda: Settings(alarms={"errors": errors, "bad": bad}))
+        active, away = doctor._alarms()
+    # That it is active is no fault of the installation.
+    assert (active.well, active.detail) == (True, "prometheus says ALARM: 0.27 is above 0.05")
+    assert not away.well
+    assert "http://127.0.0.1:1 does not answer" in away.detail
+    assert "the entry bad of the setting alarms" in away.advice

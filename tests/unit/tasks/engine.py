@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from adapters.alarms.memory import MemoryAlarms
 from adapters.environments.memory import MemoryEnvironments
 from adapters.load_balancers.memory import MemoryLoadBalancers
 from adapters.store.memory import MemoryStore
@@ -80,6 +81,7 @@ class Engine:
     links: Links = field(default_factory=Links)
     balancers: MemoryLoadBalancers = field(default_factory=MemoryLoadBalancers)
     environments: MemoryEnvironments = field(default_factory=MemoryEnvironments)
+    alarms: MemoryAlarms = field(default_factory=MemoryAlarms)
     now: float = NOW
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
@@ -97,6 +99,7 @@ class Engine:
             sources=self.links,
             balancers=self.balancers,
             environments=self.environments,
+            alarms=self.alarms,
             dispatch=self.sent,
             publishers=(),
             limits=Limits(),

@@ -134,7 +134,7 @@ def test_silence_counts_only_while_somebody_listens(engine: Engine, monkeypatch:
     since: list[float] = []
     deaf = iter([False, True, False])
 
-    def look(_: object, *, listening_since: float, deployments_too: bool) -> None:
+    def look(_: object, *, listening_since: float, **__: bool) -> None:
         since.append(listening_since - NOW)
         engine.now += 100
         if len(since) == 3:

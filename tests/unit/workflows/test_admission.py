@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from domain.api_errors import InvalidAlarmConfig
 from domain.applications import Application
 from domain.appspec import FileExistsBehavior
 from domain.configs import HALF_AT_A_TIME, ONE_AT_A_TIME, PREDEFINED, DeploymentConfig, ZonalConfig
@@ -74,12 +73,6 @@ ZONES = DeploymentConfig(
     minimum_healthy_hosts=PREDEFINED[HALF_AT_A_TIME].minimum_healthy_hosts,
     zonal_config=ZonalConfig(monitor_duration_in_seconds=60),
 )
-
-
-def test_what_is_not_done_yet_is_refused_and_not_left_out() -> None:
-    alarmed = a_group(alarm_configuration={"enabled": True, "alarms": [{"name": "a"}]})
-    with pytest.raises(InvalidAlarmConfig, match="this version of Slipway"):
-        admit(a_request(), group=alarmed)
 
 
 GREEN = {"tag_filters": [{"key": "color", "value": "green"}]}

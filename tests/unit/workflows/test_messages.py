@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from celery import Celery
 
+import tasks.alarms
 import tasks.announce
 import tasks.beginning
 import tasks.environment
@@ -90,6 +91,7 @@ def sent_today() -> dict[str, dict[str, Any]]:
         "undo_traffic": tap.send(canvas.undo_traffic("d-AAAAAAAAA", "web-1")),
         "block_traffic": tap.send(canvas.host_again(PASSING, BEHIND[1:], **REST)),
         "allow_traffic": tap.send(canvas.host_again(PASSING, BEHIND[11:], **REST)),
+        "alarms": tap.send(canvas.alarms("d-AAAAAAAAA", pickup_seconds=300)),
         "settle": tap.send(canvas.settle("d-AAAAAAAAA")),
         "announce": tap.send(canvas.announce()),
         "event.first": [opening],
@@ -122,8 +124,7 @@ def tasks_today() -> dict[str, Callable[..., Any]]:
     control = (
         *(tasks.beginning.begin, tasks.rollout.next_host, tasks.rollout.phase_concluded, tasks.rollout.settle),
         *(tasks.traffic.block_traffic, tasks.traffic.allow_traffic, tasks.traffic.undo_traffic),
-        tasks.environment.environment,
-        tasks.announce.announce,
+        *(tasks.environment.environment, tasks.alarms.look_at_alarms, tasks.announce.announce),
     )
     return found | {task.name: task.run for task in control}
 

@@ -14,6 +14,7 @@ from domain.appspec import FileExistsBehavior
 from domain.deployments import Deployment, DeploymentStatus, PhaseKind
 from domain.fleet import HostRecord, Instance, TargetKind
 from domain.group_options import (
+    AlarmConfiguration,
     BlueGreenDeploymentConfiguration,
     DeploymentOption,
     DeploymentStyle,
@@ -285,6 +286,19 @@ def test_what_follows_a_deployment_names_it_and_its_hosts() -> None:
         started = admission.start(update, total, group=successful(), now=NOW)
         assert started is not None
         assert started.deployment.phases[0].lanes == 1
+
+
+def test_a_fleet_can_grow_while_an_alarm_is_active_and_is_brought_level_with_care() -> None:
+    alarms = AlarmConfiguration.model_validate({"enabled": True, "alarms": [{"name": "errors"}]})
+    group = successful().model_copy(update={"alarm_configuration": alarms})
+    for transition in (LAUNCHING, TERMINATING):
+        deployment = made(transition, group)
+        assert deployment is not None
+        assert deployment.alarm_configuration is None
+    values = {"group": group, "deployment_id": "d-NEW", "now": NOW, "limits": Limits()}
+    update = admit_update(a_deployment(), ["i-1"], application=APPLICATION, **values)  # type: ignore[arg-type]
+    assert update is not None
+    assert update.alarm_configuration == alarms
 
 
 def test_the_group_does_not_remember_a_deployment_of_some_hosts() -> None:

@@ -48,8 +48,11 @@ def exchange(
                 content = response.read(most + 1)
         finally:
             connection.hang_up()
-    except (OSError, HTTPException, ValueError) as error:
+    except (OSError, HTTPException) as error:
         raise WorldError(f"{origin} does not answer: {str(error)[:200] or type(error).__name__}") from None
+    except ValueError:
+        # Its text would repeat the header that is wrong, and that may hold a secret.
+        raise WorldError(f"{origin} is not asked: the request has a header or a port that cannot be") from None
     if len(content) > most:
         raise WorldError(f"{origin} answers with more than {most} bytes")
     return Answer(response.status, content)
