@@ -11,6 +11,9 @@ CODE := domain workflows tasks adapters api workers config cli console benchmark
 demo: setup
 	@$(BIN)/slipway demo
 
+# Most tests wait for processes, so two run at a time; those of a file share servers and stay together.
+PYTEST ?= -n 2 --dist loadfile
+
 test: setup
 	$(BIN)/python -m pytest $(PYTEST)
 
