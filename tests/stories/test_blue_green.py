@@ -26,6 +26,14 @@ WAIT = {"actionOnTimeout": "STOP_DEPLOYMENT", "waitTimeInMinutes": 10}
 NO_WAIT = {"actionOnTimeout": "CONTINUE_DEPLOYMENT"}
 TERMINATE = {"action": "TERMINATE", "terminationWaitTimeInMinutes": 10}
 KEEP = {"action": "KEEP_ALIVE"}
+TOLD = {
+    "DeploymentStart": 1,
+    "DeploymentReady": 1,
+    "DeploymentSuccess": 1,
+    "InstanceStart": 4,
+    "InstanceReady": 2,
+    "InstanceSuccess": 4,
+}
 Hosts = tuple[str, ...]
 
 
@@ -40,6 +48,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BlueGreenSite]:
         site.client.continue_deployment(deploymentId=first)
         assert site.until(first, "Succeeded")["deploymentOverview"]["Succeeded"] == 2
         yield site
+        assert site.errors() == []
 
 
 @pytest.fixture
@@ -109,6 +118,8 @@ def test_killed_in_every_phase(here: BlueGreenSite, sides: tuple[Hosts, Hosts]) 
     info = here.until(killed, "Succeeded")
     is_shown(here, killed, "Succeeded", blue=gone, green=done, waiting=True)
     assert "deploymentStatusMessages" not in info
+    wait_until(lambda: here.told(killed)["DeploymentSuccess"], "the terminal event")
+    assert here.told(killed) == TOLD
     green_is_blue(here, killed, blue, green)
 
 
