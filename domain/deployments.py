@@ -330,8 +330,8 @@ class Deployment(Value):
     phases: tuple[Phase, ...] = ()
     phase: int = 0
     """Which phase is under way."""
-    results: tuple[Progress, ...] = ()
-    """How each phase before it came out; those not on hosts count nothing."""
+    results: tuple[Progress | None, ...] = ()
+    """How each phase before it came out; None for one that was not on hosts, or never came."""
     until: Instant | None = None
     """When the wait under way ends by itself, or what is done to an environment must be done."""
     continued: bool = False
@@ -340,6 +340,8 @@ class Deployment(Value):
     """The number of targets."""
     blue: int = 0
     """How many of them, the first ones, are the blue environment of a blue/green deployment."""
+    late_blue: int = 0
+    """How many of them, the last ones, joined blue while the deployment ran."""
     floor: int = 0
     """M: how many must stay healthy, of all targets in place or of the green ones."""
     stopping: ErrorInformation | None = None
@@ -401,7 +403,25 @@ class Deployment(Value):
         """The environment of the target at an index of the pick order; None in place."""
         if not self.blue_green:
             return None
-        return Label.BLUE if index < self.blue else Label.GREEN
+        return Label.BLUE if index < self.blue or index >= self.total - self.late_blue else Label.GREEN
+
+    @property
+    def blue_gave_way(self) -> bool:
+        """Green has the traffic and blue has none any more."""
+        results = (*self.results, *(len(self.phases) * [None]))
+        came = [
+            (phase, result)
+            for phase, result in zip(self.phases, results, strict=False)
+            if phase.kind in {PhaseKind.SHIFT, PhaseKind.BLOCK}
+        ]
+        return bool(came) and all(result is not None and _came_out(phase, result) for phase, result in came)
+
+
+def _came_out(phase: Phase, result: Progress) -> bool:
+    """Traffic is where the phase was to bring it."""
+    if phase.kind is PhaseKind.BLOCK:
+        return result.failed == 0 and result.pending == 0
+    return result.succeeded >= phase.floor
 
 
 class Overview(Value):

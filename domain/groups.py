@@ -60,13 +60,13 @@ class TargetInstances(Value):
 
 
 class Selection(Value):
-    """How a group selects its hosts: the members of `DeploymentGroup` of these names."""
+    """How a group selects its hosts: the members of `DeploymentGroup` of these names; None leaves one as it is."""
 
-    ec2_tag_filters: tuple[TagFilter, ...] = ()
-    ec2_tag_set: tuple[tuple[TagFilter, ...], ...] = ()
-    on_premises_instance_tag_filters: tuple[TagFilter, ...] = ()
-    on_premises_tag_set: tuple[tuple[TagFilter, ...], ...] = ()
-    auto_scaling_groups: tuple[str, ...] = ()
+    ec2_tag_filters: tuple[TagFilter, ...] | None = None
+    ec2_tag_set: tuple[tuple[TagFilter, ...], ...] | None = None
+    on_premises_instance_tag_filters: tuple[TagFilter, ...] | None = None
+    on_premises_tag_set: tuple[tuple[TagFilter, ...], ...] | None = None
+    auto_scaling_groups: tuple[str, ...] | None = None
 
 
 class Busy(StrEnum):
@@ -117,6 +117,8 @@ class DeploymentGroup(Entry):
     last_attempted_deployment: LastDeployment | None = None
     last_successful_deployment: LastDeployment | None = None
     create_time: Instant = 0.0
+    serves_by: str | None = None
+    """The blue/green deployment that brought the hosts which the group selects now."""
 
     busy: Busy = Busy.REFUSE
     """Ours: refuse or queue a second deployment."""

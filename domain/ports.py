@@ -320,6 +320,9 @@ class Dispatcher(Protocol):
     def environment(self, deployment_id: str, phase: int) -> None:
         """Take one step in a phase that makes or retires hosts."""
 
+    def undo_traffic(self, deployment_id: str, target_id: str) -> None:
+        """Bring a host whose traffic event failed back to where it was at its balancers."""
+
     def settle(self, deployment_id: str) -> None:
         """Write a deployment's verdict."""
 

@@ -91,12 +91,20 @@ NOT_RETIRED = (
     "The replacement instances have the traffic, but the original ones could not be retired: {why} See to them by hand."
 )
 STAYS_SUSPENDED = "{processes} of the Auto Scaling group {group} stay suspended; resume them yourself. {why}"
+GREEN_STAYS_MADE = "The environment {green} was made for the deployment; it is not the group's."
 NOT_ABANDONED = "The replacement instances could not be removed: {why} See to them by hand."
 ENVIRONMENT_TIMEOUT = "it was not done within {seconds} seconds."
 PROVISION_TIMEOUT = "The replacement instances were not there within {seconds} seconds{last}."
 BALANCER_TIMEOUT = "The load balancer did not get there within {seconds} seconds; last it said: {last}."
 BALANCER_CUT = "The wait for the load balancer was ended, for the deployment was stopped."
 NO_CONTROL = "No control worker took this event within {seconds} seconds. Check that the control workers run."
+GREEN_SERVES = (
+    "The deployment failed because hosts are named as replacements that the deployment group has in service: {hosts}. "
+    "Let the target instances select other hosts than the group's."
+)
+NOTHING_TO_COPY = (
+    "The deployment group has no Auto Scaling group or environment any more that green could be made like."
+)
 NO_GREEN = (
     "The deployment failed because no replacement instances were found. Check the target instances of the deployment "
     "against the tags of the instances."

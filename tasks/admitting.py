@@ -14,6 +14,8 @@ from domain.revisions import Revision, revision_name
 from domain.work import working_on
 from tasks.runtime import World
 from workflows import admission
+from workflows.group_checks import check_processes
+from workflows.resources import check_target_instances
 
 
 def create_deployment(world: World, request: CreateDeployment) -> str:
@@ -21,6 +23,8 @@ def create_deployment(world: World, request: CreateDeployment) -> str:
 
     With a client request token that was seen before, the answer is the deployment it made then.
     """
+    check_processes(request.ec2_deployment_options)
+    check_target_instances(request.target_instances)
     application, group, config = _look_up(world, request)
     deployment = admission.admit(
         request,

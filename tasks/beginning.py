@@ -27,9 +27,9 @@ T = TypeVar("T")
 
 PAGE = 200
 """Target records written in one round trip."""
-LEASE = 10.0
-"""Seconds in which a second `begin` of the same deployment leaves it to the first, which renews it at every page: two
-that resolve its targets would mix what they found."""
+LEASE = 60.0
+"""Seconds in which a second `begin` leaves the deployment to the first, should that one's process have died: two that
+resolve its targets would mix what they found."""
 
 
 @shared_task(name=names.BEGIN, acks_late=True, ignore_result=True, throws=(WorldError,))
@@ -162,11 +162,13 @@ def _find_green(world: World, deployment: Deployment, group: DeploymentGroup) ->
         elsewhere = targeting.selecting(group, takes_over)
         green = targeting.choose(world.fleet.instances(elsewhere), elsewhere)
         takes_over = targeting.taken_over(takes_over, green)
-    names_of_green = {instance.instance_id for instance in green}
-    blue = [instance for instance in serving if instance.instance_id not in names_of_green]
+    if both := targeting.in_both(serving, green):
+        return _Found(refusal=admission.serves_already(both))
+    # All of green is installed and gets traffic: a host with the revision is no less needed when blue leaves.
+    everything = deployment.model_copy(update={"update_outdated_instances_only": False})
     return _Found(
-        blue=targeting.targets_of(blue),
-        targets=in_order(world, deployment, group, green),
+        blue=targeting.targets_of(serving),
+        targets=in_order(world, everything, group, green),
         matched=len(green),
         takes_over=takes_over,
     )

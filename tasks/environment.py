@@ -108,7 +108,8 @@ def _lay_out_green(world: World, deployment: Deployment, made: Provisioned) -> N
     records = [TargetRecord(target=each, index=deployment.blue + at) for at, each in enumerate(targets)]
     if not lay_out(world, deployment, records, lease=_lease(deployment.deployment_id)):
         return
-    now, takes_over = world.now(), _takes_over(world, deployment, made)
+    # The group selects green by its name once it serves; what else it selects by stays as it is then.
+    now, takes_over = world.now(), Selection(auto_scaling_groups=(made.name,))
 
     def provisioned(present: Deployment) -> Change | None:
         ready = present.model_copy(update={"takes_over": takes_over})
@@ -117,21 +118,13 @@ def _lay_out_green(world: World, deployment: Deployment, made: Provisioned) -> N
     go_on(world, change_and_remember(world, deployment, provisioned, group_memory.ended))
 
 
-def _takes_over(world: World, deployment: Deployment, made: Provisioned) -> Selection | None:
-    """How the group selects its hosts once green serves: by the environment that was made."""
-    group = world.store.groups.get(deployment.deployment_group_id)
-    if group is None:
-        return None
-    mine = {name: getattr(group, name) for name in Selection.model_fields}
-    return Selection.model_validate({**mine, "auto_scaling_groups": (made.name,)})
-
-
 def _retire(world: World, deployment: Deployment, phase: Phase) -> None:
     def step() -> bool:
         retirement = Retirement(
             order=_order(world, deployment),
             hosts=tuple(_blue(world, deployment)),
-            terminate=plan.terminates_blue(deployment),
+            # Stopped after blue had given way: green takes its place, and blue is left to whoever stopped it.
+            terminate=plan.terminates_blue(deployment) and not deployment.stopping,
         )
         return world.environments.named(deployment.source_environment or "").retire(retirement)
 
@@ -139,11 +132,13 @@ def _retire(world: World, deployment: Deployment, phase: Phase) -> None:
 
 
 def _blue(world: World, deployment: Deployment) -> list[Target]:
-    found: list[Target] = []
-    for first in range(0, deployment.blue, PAGE):
-        page = world.store.targets(deployment.deployment_id, first=first, count=min(PAGE, deployment.blue - first))
-        found.extend(record.target for record in page)
-    return found
+    late = deployment.total - deployment.late_blue
+    return [
+        record.target
+        for first, end in ((0, deployment.blue), (late, deployment.total))
+        for at in range(first, end, PAGE)
+        for record in world.store.targets(deployment.deployment_id, first=at, count=min(PAGE, end - at))
+    ]
 
 
 def _abandon(world: World, deployment: Deployment, phase: Phase) -> None:

@@ -6,14 +6,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from domain.deployments import Deployment, ErrorInformation, Progress
+from domain.deployments import Deployment, DeploymentErrorCode, ErrorInformation, Progress
+from domain.errors import WorldError
 from domain.groups import DeploymentGroup
 from domain.moves import Change, Changed
 from domain.work import working_on
+from tasks.late_blue import lay_out_late_blue
 from tasks.measuring import count_end
 from tasks.runtime import World
 from tasks.suspending import resume
-from workflows import decide, group_memory
+from workflows import decide, group_memory, plan, timeouts
 
 logger = logging.getLogger(__name__)
 
@@ -30,13 +32,28 @@ def change_and_remember(
     """Write a change of a deployment, and before it what the group remembers of that: a crash between the two repeats
     this and loses nothing. Before it ends, what it suspended is resumed; where that cannot be, it fails."""
     ahead = edit(deployment)
-    if ahead is not None and ahead.deployment.status.final and (why := resume(world, deployment)):
+    if ahead is not None and ahead.deployment.status.final and (why := _resume(world, deployment)):
         edit = _spoiled(edit, why)
         ahead = edit(deployment)
     if ahead is None:
         return None
     world.store.groups.change(deployment.deployment_group_id, lambda group: memory(group, ahead.deployment))
-    return world.store.change(deployment.deployment_id, edit)
+    changed = world.store.change(deployment.deployment_id, edit)
+    present = changed.deployment if changed else world.store.deployment(deployment.deployment_id)
+    if present is not None and present.status.final and present.status is not ahead.deployment.status:
+        # Another end came first, or it came out otherwise: that is what the group remembers.
+        world.store.groups.change(deployment.deployment_group_id, lambda group: group_memory.ended(group, present))
+    return changed
+
+
+def _resume(world: World, deployment: Deployment) -> ErrorInformation | None:
+    """Resume what the deployment suspended; tried again for as long as the deployment may run."""
+    try:
+        return resume(world, deployment)
+    except WorldError as error:
+        if not timeouts.deployment_expired(deployment, world.now(), world.limits):
+            raise
+        return ErrorInformation(code=DeploymentErrorCode.AUTO_SCALING_CONFIGURATION, message=error.message)
 
 
 def _spoiled(
@@ -81,13 +98,17 @@ def _conclude(world: World, deployment: Deployment) -> None:
     progress = world.store.progress(deployment.deployment_id, deployment.phase)
     sample = world.store.targets(deployment.deployment_id, first=phase.first, count=min(phase.count, SAMPLE))
     now, stopping = world.now(), _stop_in_time(world, deployment)
+    late = len(lay_out_late_blue(world, deployment))
+    in_time = plan.with_late_blue(deployment.model_copy(update={"stopping": stopping}), late)
+    decided = decide.conclude_phase(in_time, progress, now=now, sample=sample)
+    ends = decided is not None and decided.deployment.status.final
 
     def verdict(present: Deployment) -> Change | None:
         if present.phase != deployment.phase:
             return None
-        # A stop that comes from here on is too late: the group is told of the verdict before it is written.
-        as_decided = present.model_copy(update={"stopping": stopping})
-        return decide.conclude_phase(as_decided, progress, now=now, sample=sample)
+        # A stop that comes after the last phase is too late: the group is told of the end before it is written.
+        as_decided = present.model_copy(update={"stopping": stopping}) if ends else present
+        return decide.conclude_phase(plan.with_late_blue(as_decided, late), progress, now=now, sample=sample)
 
     go_on(world, change_and_remember(world, deployment, verdict, group_memory.ended))
 

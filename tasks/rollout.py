@@ -19,7 +19,7 @@ from tasks.measuring import count_events
 from tasks.orders import write_report
 from tasks.phases import conclude
 from tasks.runtime import World
-from workflows import canvas, decide, names
+from workflows import balancing, canvas, decide, names
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +45,8 @@ def next_host(
             if isinstance(move, Step) and move.conclude:
                 count_events(world.meter, move.conclude.outcomes)
                 logger.info("%s on %s", move.conclude.status, move.conclude.target_id)
+                if any(balancing.is_undone(outcome) for outcome in move.conclude.outcomes):
+                    world.dispatch.undo_traffic(deployment_id, move.conclude.target_id)
             if not isinstance(move, Step) or move.passes is None:
                 _go_on(self, world, view, move, phase=phase, step=step)
                 return

@@ -24,7 +24,7 @@ def stop(world: World, deployment_id: str, *, now: bool = False) -> Deployment:
         resume(world, before)
     changed = world.store.change(deployment_id, lambda present: admission.stop(present, now=at, cut=now))
     present = changed.deployment if changed else world.store.deployment(deployment_id)
-    if present is None or (changed is None and present.status.final):
+    if present is None or (changed is None and (present.status.final or not present.stopping)):
         raise admission.not_stoppable(deployment_id, present)
     if changed is not None and present.status.final:
         after_end(world, changed)
@@ -58,5 +58,8 @@ def expire(world: World, deployment: Deployment) -> None:
     now = world.now()
     seconds = timeouts.deployment_limit(deployment, world.limits)
     why = ErrorInformation(code=DeploymentErrorCode.TIMEOUT, message=reasons.DEPLOYMENT_TIMEOUT.format(seconds=seconds))
-    if world.store.change(deployment.deployment_id, lambda present: admission.stop(present, now=now, why=why)):
+    changed = world.store.change(deployment.deployment_id, lambda present: admission.stop(present, now=now, why=why))
+    if changed is not None and changed.deployment.status.final:
+        after_end(world, changed)
+    elif changed is not None:
         _tell_of_stop(world, deployment, now=False)

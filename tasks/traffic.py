@@ -4,7 +4,7 @@ them are there. Harmless when repeated: what a balancer was told before, it is t
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from celery import Task, shared_task
@@ -20,9 +20,10 @@ from domain.reports import EventFinished, EventStarted, EventStatus, HostOrder, 
 from domain.traffic import Standing
 from domain.work import working_on
 from tasks import runtime
+from tasks.leases import alone
 from tasks.reported import Reported
 from tasks.runtime import World
-from workflows import balancing, names
+from workflows import balancing, canvas, names
 
 logger = logging.getLogger(__name__)
 
@@ -50,16 +51,23 @@ def _carry_out(task: Task[Any, Any], event: Event, report: HostReport) -> Report
     ):
         if report.halted:
             return Reported(report.plus(Outcome(event=event, status=EventStatus.SKIPPED)))
-        outcome = look(runtime.current(), event, order)
+        world = runtime.current()
+        # A message that came twice makes no second row of looks: whoever finds another at it ends there.
+        with alone(world, f"traffic:{order.deployment_id}:{order.target_id}", world.limits.takeover_seconds) as mine:
+            if not mine:
+                raise Ignore("another look is under way")
+            outcome = look(world, event, order)
         if isinstance(outcome, balancing.LookAgain):
-            _look_later(task, runtime.current(), outcome.seconds)
+            _look_later(task, world, order, outcome.seconds)
         return Reported(report.plus(outcome))
 
 
-def _look_later(task: Task[Any, Any], world: World, seconds: float) -> NoReturn:
+def _look_later(task: Task[Any, Any], world: World, order: HostOrder, seconds: float) -> NoReturn:
     # The message's own life begins anew: its first one was for being taken up.
     expires = world.limits.pickup_seconds + seconds
-    raise task.retry(countdown=seconds, expires=expires)
+    again: Any = task.retry
+    # Without its words Flower and the logs would show the whole report.
+    raise again(countdown=seconds, expires=expires, argsrepr=canvas.about_host(order), kwargsrepr="")
 
 
 def look(world: World, event: Event, order: HostOrder) -> Outcome | balancing.LookAgain:
@@ -75,7 +83,13 @@ def look(world: World, event: Event, order: HostOrder) -> Outcome | balancing.Lo
         return known
     if deployment.stopping and held is None:
         return _ended(world, order, Outcome(event=event, status=EventStatus.SKIPPED))
-    return _look(world, event, order, deployment, record, held)
+    outcome = _look(world, event, order, deployment, record, held)
+    if isinstance(outcome, balancing.LookAgain):
+        return outcome
+    kept = _ended(world, order, outcome)
+    if kept.status is EventStatus.FAILED:
+        _undo(world, event, deployment, record)
+    return kept
 
 
 def _look(
@@ -83,21 +97,19 @@ def _look(
 ) -> Outcome | balancing.LookAgain:
     now = world.now()
     began = held.start_time if held and held.start_time else now
-    step = _STEPS[event]
     try:
         balancers = world.balancers.of(deployment.load_balancer_info or LoadBalancerInfo())
         if held is None:
             _tell_start(world, event, order, began, tuple(balancers))
-        standings = {name: _standing(step, balancer, record, now - began) for name, balancer in balancers.items()}
+        standings = {
+            name: _standing(_STEPS[event], balancer, record, now - began) for name, balancer in balancers.items()
+        }
     except (BalancerRefuses, CannotBegin) as error:
-        return _ended(world, order, balancing.failed(event, error.message, began=began, now=now))
+        return balancing.failed(event, error.message, began=began, now=now)
     verdict = balancing.judge(event, standings, began=began, now=now, limit=order.event_limit, deployment=deployment)
     if isinstance(verdict, balancing.LookAgain):
         _tell_waiting(world, event, order, began, now + verdict.seconds)
-        return verdict
-    if verdict.status is EventStatus.FAILED and event is Event.ALLOW_TRAFFIC:
-        _withdraw(balancers.values(), record)
-    return _ended(world, order, verdict)
+    return verdict
 
 
 Step = Callable[[LoadBalancer, TargetRecord, float], Standing]
@@ -121,15 +133,52 @@ def _allow(balancer: LoadBalancer, record: TargetRecord, waited: float) -> Stand
 
 
 _STEPS: dict[Event, Step] = {Event.BLOCK_TRAFFIC: _block, Event.ALLOW_TRAFFIC: _allow}
+_UNDONE_BY: dict[Event, Step] = {Event.BLOCK_TRAFFIC: _allow, Event.ALLOW_TRAFFIC: _block}
+"""A host that was not found healthy must not get traffic later, when nobody looks any more; one that was not let go was
+not touched either, and serves on."""
 
 
-def _withdraw(balancers: Iterable[LoadBalancer], record: TargetRecord) -> None:
-    """A host that was never found healthy must not get traffic later, when nobody looks any more."""
-    for balancer in balancers:
+def _undo(world: World, event: Event, deployment: Deployment, record: TargetRecord) -> bool:
+    """One step at every balancer back to where the host was before a traffic event failed; whether all are there."""
+    done = True
+    try:
+        balancers = world.balancers.of(deployment.load_balancer_info or LoadBalancerInfo())
+    except CannotBegin as error:
+        logger.warning("%s is left as it is: %s", record.target.target_id, error.message)
+        return True
+    for name, balancer in balancers.items():
         try:
-            balancer.block(record.target, waited=0.0)
+            done = _UNDONE_BY[event](balancer, record, 0.0).done and done
+        except WorldError as error:
+            logger.warning("%s is asked again for %s: %s", name, record.target.target_id, error.message)
+            done = False
         except SlipwayError as error:
-            logger.warning("a balancer may still try %s: %s", record.target.target_id, error.message)
+            logger.warning("%s leaves %s as it is: %s", name, record.target.target_id, error.message)
+    return done
+
+
+@shared_task(name=names.UNDO_TRAFFIC, bind=True, acks_late=True, ignore_result=True, max_retries=None)
+def undo_traffic(self: Task[Any, Any], deployment_id: str, target_id: str) -> None:
+    """Bring a host whose traffic event failed back to where it was at its balancers; tried for as long as an event may
+    take, and while no other deployment has the group."""
+    world = runtime.current()
+    deployment = world.store.deployment(deployment_id)
+    record = world.store.target(deployment_id, target_id)
+    event = balancing.to_undo(record) if record else None
+    if deployment is None or record is None or event is None or _taken_over(world, deployment):
+        return
+    since = record.events[event].end_time or world.now()
+    with working_on(deployment_id=deployment_id, target_id=target_id):
+        if not _undo(world, event, deployment, record) and world.now() - since < deployment.event_seconds:
+            seconds = balancing.next_look(world.now() - since)
+            about = f"{deployment_id} {target_id}"
+            again: Any = self.retry
+            raise again(countdown=seconds, argsrepr=about, kwargsrepr="")
+
+
+def _taken_over(world: World, deployment: Deployment) -> bool:
+    """Another deployment has the group by now: what it does with the host counts."""
+    return world.store.running(deployment.claimed) not in {None, deployment.deployment_id}
 
 
 def _tell_start(world: World, event: Event, order: HostOrder, began: float, balancers: tuple[str, ...]) -> None:
@@ -155,10 +204,12 @@ def _tell_waiting(world: World, event: Event, order: HostOrder, began: float, ag
 
 
 def _ended(world: World, order: HostOrder, outcome: Outcome) -> Outcome:
-    """The outcome, kept."""
+    """The outcome that is kept: this one, or another that came first."""
     finished = EventFinished(
         deployment_id=order.deployment_id, target_id=order.target_id, attempt=order.attempt, outcome=outcome
     )
     world.store.record([Heard(finished, world.now() + world.limits.nudge_seconds)])
-    logger.info("%s %s", outcome.event, outcome.status)
-    return outcome
+    record = world.store.target(order.deployment_id, order.target_id)
+    kept = balancing.outcome_on_record(outcome.event, record.events.get(outcome.event)) if record else None
+    logger.info("%s %s", outcome.event, (kept or outcome).status)
+    return kept or outcome

@@ -223,6 +223,8 @@ def _look_at_deployment(world: World, deployment: Deployment) -> None:
     now = world.now()
     stale = now - deployment.create_time > world.limits.nudge_seconds
     match deployment.status:
+        case DeploymentStatus.CREATED if now - deployment.create_time >= world.limits.deployment_seconds:
+            expire(world, deployment)
         case DeploymentStatus.CREATED if stale:
             world.dispatch.begin(deployment.deployment_id)
         case DeploymentStatus.QUEUED if world.store.running(deployment.claimed) == deployment.deployment_id:

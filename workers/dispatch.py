@@ -88,6 +88,10 @@ class CeleryDispatcher:
         """Take one step in a phase that makes or retires hosts."""
         self._send(canvas.environment(deployment_id, phase))
 
+    def undo_traffic(self, deployment_id: str, target_id: str) -> None:
+        """Bring a host whose traffic event failed back to where it was at its balancers."""
+        self._send(canvas.undo_traffic(deployment_id, target_id))
+
     def settle(self, deployment_id: str) -> None:
         """Have the verdict written."""
         self._send(canvas.settle(deployment_id))

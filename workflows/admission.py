@@ -56,7 +56,8 @@ from domain.limits import Limits, Quotas
 from domain.moves import Change
 from domain.revisions import RevisionLocation, RevisionType
 from domain.values import Instant
-from workflows.decide import cut_short, end_early, ended, go_on
+from workflows import waits
+from workflows.decide import SHOWN, cut_short, end_early, ended, go_on
 from workflows.plan import blue_green, copies_environment, in_place, provisioning
 from workflows.speed import floor_of
 from workflows.targeting import wants_ec2
@@ -321,6 +322,9 @@ def start(
     before = {"previous_revision": group.target_revision, "previous_success": last.deployment_id if last else None}
     deployment = deployment.model_copy(update={**before, "blue": blue, "takes_over": takes_over})
     if deployment.blue_green and copies_environment(deployment.blue_green_deployment_configuration):
+        if not group.auto_scaling_groups:
+            code = DeploymentErrorCode.AUTO_SCALING_CONFIGURATION
+            return _refused(deployment, code, reasons.NOTHING_TO_COPY, now)
         source = {"source_environment": group.auto_scaling_groups[0], "total": blue}
         return _under_way(deployment.model_copy(update=source), provisioning(limits), now)
     if total == 0 and (matched == 0 or not deployment.update_outdated_instances_only):
@@ -336,6 +340,13 @@ def _none_found(deployment: Deployment, *, unseen: bool) -> str:
 
 
 NO_BALANCER = ErrorInformation(code=DeploymentErrorCode.MISSING_ELB_INFORMATION, message=reasons.NO_BALANCER)
+
+
+def serves_already(hosts: Sequence[str]) -> ErrorInformation:
+    """Why green may not hold hosts that serve: they would be installed on while requests come in."""
+    shown = ", ".join(hosts[:SHOWN]) + (" …" if len(hosts) > SHOWN else "")
+    text = reasons.GREEN_SERVES.format(hosts=shown)
+    return ErrorInformation(code=DeploymentErrorCode.NO_INSTANCES, message=text)
 
 
 def why_unfetchable(error: InvalidRevision) -> ErrorInformation:
@@ -444,6 +455,10 @@ def not_stoppable(deployment_id: str, deployment: Deployment | None) -> SlipwayE
     """Why a deployment cannot be stopped."""
     if deployment is None:
         return DeploymentDoesNotExist(f"No deployment has the id {deployment_id}.")
+    if not deployment.status.final:
+        return DeploymentAlreadyCompleted(
+            f"The deployment {deployment_id} cannot be stopped any more: {waits.where_it_is(deployment)}"
+        )
     return DeploymentAlreadyCompleted(f"The deployment {deployment_id} has ended already: {deployment.status}.")
 
 

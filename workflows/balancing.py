@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from domain import reasons
-from domain.deployments import Deployment, EventRecord
+from domain.deployments import Deployment, EventRecord, TargetRecord
 from domain.lifecycle import Event
 from domain.reports import Diagnostics, ErrorCode, EventStatus, Outcome
 from domain.traffic import Standing
@@ -66,6 +66,21 @@ def failed(
     """The event failed, with the reason for a person."""
     problem = Diagnostics(error_code=code, message=text)
     return Outcome(event=event, status=EventStatus.FAILED, start_time=began, end_time=now, diagnostics=problem)
+
+
+def is_undone(outcome: Outcome) -> bool:
+    """A traffic event that ended so is undone at the balancers."""
+    return outcome.event in {Event.BLOCK_TRAFFIC, Event.ALLOW_TRAFFIC} and outcome.status is EventStatus.FAILED
+
+
+def to_undo(record: TargetRecord) -> Event | None:
+    """The traffic event of a target that failed and is to be undone at the balancers, if any did. A host that was taken
+    out and then failed stays out."""
+    for event in (Event.ALLOW_TRAFFIC, Event.BLOCK_TRAFFIC):
+        held = record.events.get(event)
+        if held is not None and held.status is EventStatus.FAILED:
+            return event
+    return None
 
 
 def outcome_on_record(event: Event, held: EventRecord | None) -> Outcome | None:

@@ -13,7 +13,7 @@ from celery.canvas import Signature
 
 from domain.deployments import Deployment, Lane
 from domain.lifecycle import Event
-from domain.reports import HostReport
+from domain.reports import HostOrder, HostReport
 from workflows import names
 
 LANES_PER_CHORD = 256
@@ -101,7 +101,7 @@ def host_chain(
     """One host's lifecycle events, each a task on the host's queue (traffic events on control's), then the lane's next
     step. A message that nobody took within `pickup_seconds` is dropped by the broker's consumers."""
     order = report.order
-    about = f"{order.deployment_id} {order.application_name}/{order.deployment_group_name} {order.target_id}"
+    about = about_host(order)
     steps = [
         _signature(
             names.event_task(event),
@@ -118,6 +118,17 @@ def host_chain(
         about=_lane_step(order.deployment_id, order.lane, order.step),
     )
     return cast("Signature[Any]", chain(*steps, tail))
+
+
+def about_host(order: HostOrder) -> str:
+    """What people are shown of a message for a host."""
+    return f"{order.deployment_id} {order.application_name}/{order.deployment_group_name} {order.target_id}"
+
+
+def undo_traffic(deployment_id: str, target_id: str) -> Signature[Any]:
+    """Bring a host whose traffic event failed back to where it was at its balancers."""
+    about = f"{deployment_id} {target_id}"
+    return _signature(names.UNDO_TRAFFIC, (deployment_id, target_id), queue=names.TRAFFIC_QUEUE, about=about)
 
 
 def lane_again(deployment: Deployment, phase: int, lane: Lane, report: HostReport | None) -> Signature[Any]:

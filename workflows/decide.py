@@ -27,7 +27,6 @@ from domain.lifecycle import Event
 from domain.limits import Limits
 from domain.moves import Change, Conclude, LaneView, Move, Pass, Resend, Stale, Step, Take
 from domain.reports import EventStatus, HostReport, Outcome
-from workflows.speed import succeeded
 from workflows.telling import deployment_happening, instance_happening
 
 
@@ -188,12 +187,27 @@ def _after_hosts(
     deployment: Deployment, phase: Phase, progress: Progress, now: float, sample: Sequence[TargetRecord]
 ) -> Change:
     is_last = deployment.phase == len(deployment.phases) - 1
-    whole = progress.succeeded == progress.total - progress.passed
+    left = progress.pending - (_lost_on(deployment, phase) - progress.passed)
+    whole = left == 0 and progress.lost == 0
     if deployment.stopping and not (is_last and whole):
         return end_early(deployment, deployment.stopping, now=now, result=progress)
-    if succeeded(progress, phase.floor):
+    if left == 0 and _enough(phase, progress):
         return go_on(deployment, now=now, result=progress, sample=sample)
     return end_early(deployment, _why(deployment, progress, sample), now=now, result=progress)
+
+
+def _lost_on(deployment: Deployment, phase: Phase) -> int:
+    """How many of the phase's targets were lost in the phases before it: they are passed over, if lanes get so far."""
+    earlier = zip(deployment.phases, deployment.results, strict=False)
+    return sum(result.lost for other, result in earlier if result and other.first == phase.first)
+
+
+def _enough(phase: Phase, progress: Progress) -> bool:
+    """Whether a phase that left no target behind has come out well. A blue host that is no more has no traffic either:
+    it is Skipped."""
+    if phase.kind is PhaseKind.BLOCK:
+        return progress.failed == 0
+    return progress.succeeded >= max(1, phase.floor)
 
 
 def _after_wait(deployment: Deployment, phase: Phase, now: float) -> Change | None:
@@ -214,18 +228,18 @@ def go_on(
     deployment: Deployment, *, now: float, result: Progress | None = None, sample: Sequence[TargetRecord] = ()
 ) -> Change:
     """The deployment in its next phase, or Succeeded if it has none. `result` is how the phase under way came out."""
-    results = (*deployment.results, result or Progress())
+    results = (*deployment.results, result)
     following = deployment.phase + 1
     if following == len(deployment.phases):
         return ended(deployment.model_copy(update={"results": results}), DeploymentStatus.SUCCEEDED, None, now=now)
     if deployment.stopping:
-        return end_early(deployment, deployment.stopping, now=now)
+        return end_early(deployment, deployment.stopping, now=now, result=result)
     after = deployment.model_copy(update={"results": results, "phase": following})
     phase = after.phases[following]
     if phase.kind.on_hosts:
         lanes = _lanes(after, phase)
         if lanes == 0:
-            return end_early(deployment, _why(deployment, result or Progress(), sample), now=now)
+            return end_early(deployment, _why(deployment, result or Progress(), sample), now=now, result=result)
         opened = phase.model_copy(update={"lanes": lanes})
         phases = tuple(opened if each is phase else each for each in after.phases)
         return _entered(after.model_copy(update={"phases": phases}), phase, now=now)
@@ -239,13 +253,13 @@ def _lanes(deployment: Deployment, phase: Phase) -> int:
     """
     if phase.kind is PhaseKind.BLOCK:
         return phase.lanes
-    room = deployment.total - deployment.blue - lost_before(deployment) - deployment.floor
+    room = deployment.total - deployment.blue - deployment.late_blue - lost_before(deployment) - deployment.floor
     return max(1 if phase.kind is PhaseKind.SHIFT else 0, min(phase.lanes, room))
 
 
 def lost_before(deployment: Deployment) -> int:
     """How many targets were lost in the phases that are over."""
-    return sum(result.lost for result in deployment.results)
+    return sum(result.lost for result in deployment.results if result)
 
 
 _STATUS_IN: dict[PhaseKind, DeploymentStatus] = {
@@ -275,27 +289,56 @@ def end_early(
     status: DeploymentStatus | None = None,
     result: Progress | None = None,
 ) -> Change:
-    """The deployment ended for a reason; or, if green hosts were made for it and have no traffic, on the way there:
-    they are removed first. `result` is how the phase under way came out."""
+    """The deployment ended for a reason; or on the way there. Green hosts that were made for it and have no traffic are
+    removed first; where blue has none any more, green takes its place and nothing is terminated. `result` is how the
+    phase under way came out."""
     ends_as = status or deployment.ends_as or cut_short(why)
+    after = deployment.model_copy(update={"results": (*deployment.results, result)})
+    leaving = after.model_copy(update={"stopping": why, "ends_as": ends_as})
+    if after.blue_gave_way and (retire := _number_of(after, PhaseKind.RETIRE)) is not None and after.source_environment:
+        return _jumped(leaving, retire, now=now)
+    if _made_in_vain(after, result):
+        phase = Phase(kind=PhaseKind.ABANDON, seconds=after.phases[0].seconds)
+        phases = (*after.phases, phase)
+        return _jumped(leaving.model_copy(update={"phases": phases}), len(phases) - 1, now=now)
+    return ended(_with_green_named(after), ends_as, why, now=now)
+
+
+def _number_of(deployment: Deployment, kind: PhaseKind) -> int | None:
+    """The number of the phase of a kind that is still to come."""
+    later = range(deployment.phase + 1, len(deployment.phases))
+    return next((number for number in later if deployment.phases[number].kind is kind), None)
+
+
+def _jumped(deployment: Deployment, number: int, *, now: float) -> Change:
+    """The deployment in a later phase; those between never come."""
+    missing = (None,) * (number - len(deployment.results))
+    after = deployment.model_copy(update={"phase": number, "results": (*deployment.results, *missing)})
+    return _entered(after, after.phases[number], now=now)
+
+
+def _made_in_vain(deployment: Deployment, result: Progress | None) -> bool:
+    """Hosts were made for the deployment, and none of them has traffic."""
     begun = {phase.kind for phase in deployment.phases[: deployment.phase + 1]}
-    if PhaseKind.PROVISION in begun and not begun & {PhaseKind.SHIFT, PhaseKind.ABANDON}:
-        phase = Phase(kind=PhaseKind.ABANDON, seconds=deployment.phases[0].seconds)
-        phases = (*deployment.phases[: deployment.phase + 1], phase)
-        results = (*deployment.results, result or Progress())
-        update = {"phases": phases, "phase": len(phases) - 1, "results": results, "stopping": why, "ends_as": ends_as}
-        return _entered(deployment.model_copy(update=update), phase, now=now)
-    if PhaseKind.SHIFT in begun:
-        told = (*deployment.status_messages, reasons.GREEN_STAYS)
-        deployment = deployment.model_copy(update={"status_messages": told})
-    return ended(deployment, ends_as, why, now=now)
+    if PhaseKind.PROVISION not in begun or begun & {PhaseKind.BLOCK, PhaseKind.ABANDON, PhaseKind.RETIRE}:
+        return False
+    return PhaseKind.SHIFT not in begun or (result is not None and result.succeeded == 0)
+
+
+def _with_green_named(deployment: Deployment) -> Deployment:
+    """Green that has traffic, or had some, beside blue is said."""
+    begun = {phase.kind for phase in deployment.phases[: deployment.phase + 1]}
+    if PhaseKind.SHIFT not in begun or deployment.blue_gave_way:
+        return deployment
+    green = deployment.green_environment
+    told = (reasons.GREEN_STAYS, *([reasons.GREEN_STAYS_MADE.format(green=green)] if green else []))
+    return deployment.model_copy(update={"status_messages": (*deployment.status_messages, *told)})
 
 
 def last_phase_over(deployment: Deployment, *, now: float) -> Change:
     """The deployment whose last phase, the end of an environment, is over: as it was to end, or Succeeded."""
-    phase = deployment.under_way
-    if phase is not None and phase.kind is PhaseKind.ABANDON and deployment.stopping:
-        return ended(deployment, deployment.ends_as or cut_short(deployment.stopping), deployment.stopping, now=now)
+    if deployment.stopping and deployment.ends_as:
+        return ended(deployment, deployment.ends_as, deployment.stopping, now=now)
     return go_on(deployment, now=now)
 
 

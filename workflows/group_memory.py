@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.deployments import Deployment, DeploymentStatus, PhaseKind
+from domain.deployments import Deployment, DeploymentStatus
 from domain.groups import DeploymentGroup, LastDeployment
 from workflows.targeting import selecting
 
@@ -26,18 +26,11 @@ def ended(group: DeploymentGroup, deployment: Deployment) -> DeploymentGroup:
     update: dict[str, object] = {"last_attempted_deployment": _summary(deployment)}
     if deployment.status is DeploymentStatus.SUCCEEDED:
         update |= {"last_successful_deployment": _summary(deployment), "target_revision": deployment.revision}
-    if _blue_gives_way(deployment):
+    if deployment.blue_gave_way and group.serves_by != deployment.deployment_id:
+        # Whatever becomes of the deployment from here on, green is what serves; what somebody changes since stays.
         group = _taken_over(group, deployment)
+        update |= {"target_revision": deployment.revision, "serves_by": deployment.deployment_id}
     return group.model_copy(update=update)
-
-
-def _blue_gives_way(deployment: Deployment) -> bool:
-    """Whether green has just taken the place of blue: before blue is retired, for from then on green grows and shrinks
-    by itself and what it launches is the group's; at the end where nobody is retired."""
-    if any(phase.kind is PhaseKind.RETIRE for phase in deployment.phases):
-        under_way = deployment.under_way
-        return not deployment.status.final and under_way is not None and under_way.kind is PhaseKind.RETIRE
-    return deployment.status is DeploymentStatus.SUCCEEDED
 
 
 def _taken_over(group: DeploymentGroup, deployment: Deployment) -> DeploymentGroup:

@@ -19,6 +19,7 @@ NEXT_HOST = "slipway.next_host"
 PHASE_CONCLUDED = "slipway.phase_concluded"
 SETTLE = "slipway.settle"
 ENVIRONMENT = "slipway.environment"
+UNDO_TRAFFIC = "slipway.undo_traffic"
 ANNOUNCE = "slipway.announce"
 
 STOP_DEPLOYMENT = "stop_deployment"

@@ -118,6 +118,17 @@ def _blue_leaves(deployment: Deployment, limits: Limits) -> Iterable[Phase]:
         yield Phase(kind=PhaseKind.RETIRE, seconds=limits.environment_seconds)
 
 
+def with_late_blue(deployment: Deployment, late: int) -> Deployment:
+    """The deployment with hosts that joined blue while it ran: behind all others in pick order, and taken out of
+    traffic after those that were there from the beginning."""
+    number = next((at for at, phase in enumerate(deployment.phases) if phase.kind is PhaseKind.BLOCK), None)
+    if not late or number is None or deployment.late_blue:
+        return deployment
+    extra = Phase(kind=PhaseKind.BLOCK, first=deployment.total, count=late, lanes=late, floor=late, events=BLUE)
+    phases = (*deployment.phases[: number + 1], extra, *deployment.phases[number + 1 :])
+    return deployment.model_copy(update={"phases": phases, "total": deployment.total + late, "late_blue": late})
+
+
 def terminates_blue(deployment: Deployment) -> bool:
     """Whether the blue hosts are terminated once traffic has gone to green; so it is where nothing is said."""
     config = deployment.blue_green_deployment_configuration

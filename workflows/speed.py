@@ -30,6 +30,8 @@ def lanes_of(total: int, floor: int) -> int:
     return max(0, total - floor)
 
 
-def succeeded(progress: Progress, floor: int) -> bool:
-    """The verdict once nothing is pending and nothing in flight: at least `floor` succeeded, and at least one."""
-    return progress.pending == 0 and progress.succeeded >= max(1, floor)
+def succeeded(progress: Progress, floor: int, *, lost_before: int = 0) -> bool:
+    """The verdict once nothing is pending and nothing in flight: at least `floor` succeeded, and at least one. Targets
+    that were lost in an earlier phase are passed over if lanes get so far, and are not pending where they do not."""
+    left = progress.pending - (lost_before - progress.passed)
+    return left == 0 and progress.succeeded >= max(1, floor)

@@ -179,6 +179,11 @@ def _target(instance: Instance) -> Target:
     )
 
 
+def in_both(serving: Iterable[Instance], green: Iterable[Instance]) -> list[str]:
+    """Ids of the hosts that are in both environments, in order."""
+    return sorted({host.instance_id for host in serving} & {host.instance_id for host in green})
+
+
 def green_selection(wanted: TargetInstances) -> Selection:
     """The hosts of a green environment as a group selects them: tags mean EC2 and registered hosts alike."""
     return Selection(
@@ -192,7 +197,8 @@ def green_selection(wanted: TargetInstances) -> Selection:
 
 def selecting(group: DeploymentGroup, selection: Selection) -> DeploymentGroup:
     """The group with another selection of hosts."""
-    return group.model_copy(update={name: getattr(selection, name) for name in Selection.model_fields})
+    given = {name: getattr(selection, name) for name in Selection.model_fields}
+    return group.model_copy(update={name: value for name, value in given.items() if value is not None})
 
 
 def taken_over(selection: Selection, green: Iterable[Instance]) -> Selection:

@@ -16,6 +16,7 @@ from api.site import Site
 from domain.api_errors import (
     BatchLimitExceeded,
     DeploymentIdRequired,
+    DeploymentIsNotInReadyState,
     DeploymentNotStarted,
     InvalidDeploymentId,
     InvalidTimeRange,
@@ -224,7 +225,11 @@ def skip_wait_time_for_instance_termination(site: Site, given: Given) -> None:
     found = finding.deployment(site, check_id(given.get("deploymentId")))
     if not found.phases and not found.status.final:
         raise DeploymentNotStarted
-    site.continue_deployment(found.deployment_id, WaitType.TERMINATION_WAIT)
+    try:
+        site.continue_deployment(found.deployment_id, WaitType.TERMINATION_WAIT)
+    except DeploymentIsNotInReadyState as error:
+        # This operation models no such error.
+        raise DeploymentNotStarted(error.message) from None
 
 
 def put_lifecycle_event_hook_execution_status(site: Site, given: Given) -> None:

@@ -91,14 +91,19 @@ class Site:
     def step(self) -> None:
         environment.run(self.id, self.deployment.phase)
 
-    def hosts_done(self) -> None:
-        """Every host of the phase went well, as its lanes would have it."""
+    def hosts_done(self, *, failed: int = 0) -> None:
+        """Every host of the phase went well, but for some, as its lanes would have it."""
         phase = self.deployment.under_way
         assert phase is not None
         assert phase.kind.on_hosts
         assert self.engine.store.progress(self.id, self.deployment.phase) is not None
         well = Progress(
-            total=phase.count, taken=phase.count, succeeded=phase.count, lanes=phase.lanes, retired=phase.lanes
+            total=phase.count,
+            taken=phase.count,
+            succeeded=phase.count - failed,
+            failed=failed,
+            lanes=phase.lanes,
+            retired=phase.lanes,
         )
         # Lanes are tested elsewhere: here the counters of a phase are simply full.
         self.engine.store._runs[self.id].progress[self.deployment.phase] = well
@@ -147,16 +152,17 @@ def test_green_is_made_laid_out_behind_blue_and_installed() -> None:
     assert site.kind() is PhaseKind.INSTALL, "a step of a phase that is over does nothing"
 
 
-def test_green_takes_blues_place_in_the_group_before_blue_is_retired() -> None:
+def test_green_takes_blues_place_in_the_group_as_soon_as_blue_gave_way() -> None:
     site = Site(TERMINATE)
     site.change_group(hooks=({"auto_scaling_group": "web", "name": "mine"},))
-    site.until(PhaseKind.TERMINATION_WAIT)
+    site.until(PhaseKind.BLOCK)
     assert site.group.auto_scaling_groups == ("web",)
-    site.until(PhaseKind.RETIRE)
+    site.until(PhaseKind.TERMINATION_WAIT)
     assert site.deployment.termination_wait_started
     assert site.group.auto_scaling_groups == (f"web-{site.id}",)
     assert [(hook.auto_scaling_group, hook.name) for hook in site.group.hooks] == [(f"web-{site.id}", "mine")]
-    assert site.group.target_revision is None
+    assert site.group.target_revision == a_revision()
+    site.until(PhaseKind.RETIRE)
     assert site.environments.orders[-1].hooks == ("mine",)
     site.watch()
     site.watch()
@@ -269,8 +275,8 @@ def test_a_deployment_in_any_status_of_waiting_has_a_limit_as_a_whole() -> None:
     site.engine.store.change(
         site.id, lambda d: Change(d.model_copy(update={"start_time": NOW - limits.blue_green_seconds}))
     )
-    site.watch()
-    site.watch()
+    for _ in range(4):
+        site.watch()
     over = site.deployment
     assert over.status is DeploymentStatus.FAILED
     assert over.error_information is not None

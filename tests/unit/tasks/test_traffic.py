@@ -12,10 +12,11 @@ from adapters.load_balancers.memory import MemoryLoadBalancer, MemoryLoadBalance
 from domain.deployments import Phase, Progress, TargetRecord
 from domain.lifecycle import Event
 from domain.limits import Limits
-from domain.moves import Change, Step, Take
-from domain.reports import EventStatus, HostReport, Outcome
+from domain.moves import Change, Heard, Step, Take
+from domain.reports import EventFinished, EventStatus, HostReport, Outcome
 from tasks import runtime
-from tasks.traffic import allow_traffic, block_traffic, look
+from tasks.leases import alone
+from tasks.traffic import allow_traffic, block_traffic, look, undo_traffic
 from tests.unit.tasks.engine import Engine
 from tests.unit.workflows.engine_values import NOW, STOP, a_deployment, a_record, an_order, an_outcome
 from workflows.balancing import LookAgain, next_look
@@ -193,7 +194,9 @@ def test_the_next_look_is_a_message_of_its_own_that_is_not_too_old(
     monkeypatch.setattr(allow_traffic, "retry", retry)
     with pytest.raises(Retry):
         allow_traffic.run(wire(HostReport(order=ORDER)))
-    assert asked == {"countdown": 0.1, "expires": engine.world().limits.pickup_seconds + 0.1}
+    expires = engine.world().limits.pickup_seconds + 0.1
+    words = {"argsrepr": "d-AAAAAAAAA shop/web web-1", "kwargsrepr": ""}
+    assert asked == {"countdown": 0.1, "expires": expires, **words}
     assert allow_traffic.max_retries is None
 
 
@@ -201,3 +204,53 @@ def test_looks_grow_rarer_and_stay_within_bounds() -> None:
     looks = [next_look(waited) for waited in (0, 0.5, 1, 5, 10, 20, 3600)]
     assert looks == sorted(looks)
     assert (looks[0], looks[-1]) == (0.1, 2.0)
+
+
+def test_what_one_balancer_refuses_is_undone_at_the_others(
+    engine: Engine, balancers: dict[str, MemoryLoadBalancer]
+) -> None:
+    look(engine.world(), BLOCK, ORDER)
+    balancers["front"].refuse("web-1", "the target group is full")
+    outcome = look(engine.world(), ALLOW, ORDER)
+    assert isinstance(outcome, Outcome)
+    assert outcome.status is EventStatus.FAILED
+    assert "web-1" not in balancers["back"].serving
+
+
+def test_a_host_that_was_not_let_go_serves_on(engine: Engine, balancers: dict[str, MemoryLoadBalancer]) -> None:
+    balancers["front"]._drain_seconds = 3600.0
+    balancers["front"].begin("web-1")
+    assert isinstance(look(engine.world(), BLOCK, ORDER), LookAgain)
+    engine.now += 600
+    outcome = look(engine.world(), BLOCK, ORDER)
+    assert isinstance(outcome, Outcome)
+    assert outcome.status is EventStatus.FAILED
+    assert "web-1" in balancers["front"].serving & balancers["back"].serving
+
+
+def test_while_one_looks_a_second_message_ends(engine: Engine, balancers: dict[str, MemoryLoadBalancer]) -> None:
+    balancers["front"].ail("web-1")
+    message = wire(HostReport(order=ORDER))
+    with alone(engine.world(), f"traffic:{ID}:web-1", 5), pytest.raises(Ignore):
+        allow_traffic.run(message)
+    assert balancers["front"].calls == ()
+
+
+def test_a_host_that_was_given_up_is_taken_out_for_as_long_as_nobody_else_has_the_group(
+    engine: Engine, balancers: dict[str, MemoryLoadBalancer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The watch fails an event whose looks stopped; nobody undid it then."""
+    ids = {"deployment_id": ID, "target_id": "web-1", "attempt": "t-1"}
+    lost = an_outcome(ALLOW, EventStatus.FAILED, end_time=engine.now)
+    engine.store.record([Heard(EventFinished(outcome=lost, **ids))])
+    balancers["front"].begin("web-1")
+    monkeypatch.setattr(undo_traffic, "retry", lambda **_: Retry())
+    with pytest.raises(Retry):
+        undo_traffic.run(ID, "web-1")
+    balancers["front"].end("web-1")
+    undo_traffic.run(ID, "web-1")
+    assert "web-1" not in balancers["front"].serving | balancers["back"].serving
+    asked = len(balancers["front"].calls)
+    monkeypatch.setattr(engine.store, "running", lambda _: "d-NEXT")
+    undo_traffic.run(ID, "web-1")
+    assert len(balancers["front"].calls) == asked

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from domain.deployments import DeploymentStatus, Phase, PhaseKind
+from domain.deployments import DeploymentStatus, Phase, PhaseKind, Progress
 from domain.groups import Selection
 from domain.scaling import ScalingHook
 from tests.unit.workflows.engine_values import NOW, a_deployment, a_group, a_revision
@@ -78,14 +78,14 @@ TO_GREEN: dict[str, Any] = {
 BLOCK, RETIRE = (Phase(kind=kind) for kind in (PhaseKind.BLOCK, PhaseKind.RETIRE))
 
 
-def test_green_takes_over_once_and_before_blue_is_retired() -> None:
-    """It grows by itself from then on; what somebody changes while blue is retired is not taken back."""
+def test_green_takes_over_once_as_soon_as_blue_gave_way() -> None:
+    """It grows by itself from then on; what somebody changes since is not taken back."""
     deployment = a_deployment(phases=(BLOCK, RETIRE), **TO_GREEN)
     during = ended(begun(HOOKED, deployment), deployment)
     assert (during.auto_scaling_groups, during.hooks) == (("blue",), HOOKS)
-    retiring = deployment.model_copy(update={"phase": 1})
+    retiring = deployment.model_copy(update={"phase": 1, "results": (Progress(),)})
     after = ended(during, retiring)
-    assert after.auto_scaling_groups == ("green",)
+    assert (after.auto_scaling_groups, after.target_revision) == (("green",), deployment.revision)
     assert [(hook.auto_scaling_group, hook.name) for hook in after.hooks] == [
         ("green", "on-blue"),
         ("other", "on-other"),
@@ -100,7 +100,7 @@ def test_green_takes_over_at_the_end_where_nobody_is_retired() -> None:
     deployment = a_deployment(phases=(BLOCK,), takes_over=found)
     group = begun(HOOKED, deployment)
     assert ended(group, deployment.model_copy(update={"status": DeploymentStatus.FAILED})).hooks == HOOKS
-    after = ended(group, deployment.model_copy(update=SUCCESS))
+    after = ended(group, deployment.model_copy(update={**SUCCESS, "results": (Progress(),)}))
     # Nobody moved the hooks: they are kept on record until they are removed with the group.
     assert (after.auto_scaling_groups, after.hooks) == (("green",), HOOKS)
 

@@ -87,6 +87,7 @@ def sent_today() -> dict[str, dict[str, Any]]:
         "phase_concluded": tap.send(first.body[2]["chord"], [None] * (1 + len(others))),
         "phase_concluded.on_its_own": tap.send(canvas.phase_concluded("d-AAAAAAAAA", 0)),
         "environment": tap.send(canvas.environment("d-AAAAAAAAA", 0)),
+        "undo_traffic": tap.send(canvas.undo_traffic("d-AAAAAAAAA", "web-1")),
         "block_traffic": tap.send(canvas.host_again(PASSING, BEHIND[1:], **REST)),
         "allow_traffic": tap.send(canvas.host_again(PASSING, BEHIND[11:], **REST)),
         "settle": tap.send(canvas.settle("d-AAAAAAAAA")),
@@ -120,7 +121,8 @@ def tasks_today() -> dict[str, Callable[..., Any]]:
     found = {name: app.tasks[name].run for name in app.tasks if not name.startswith("celery.")}
     control = (
         *(tasks.beginning.begin, tasks.rollout.next_host, tasks.rollout.phase_concluded, tasks.rollout.settle),
-        *(tasks.traffic.block_traffic, tasks.traffic.allow_traffic, tasks.environment.environment),
+        *(tasks.traffic.block_traffic, tasks.traffic.allow_traffic, tasks.traffic.undo_traffic),
+        tasks.environment.environment,
         tasks.announce.announce,
     )
     return found | {task.name: task.run for task in control}

@@ -164,7 +164,7 @@ def test_green_that_was_made_and_never_served_is_removed_before_the_end(
     assert over.status_messages == ()
 
 
-@pytest.mark.parametrize("kind", [PhaseKind.SHIFT, PhaseKind.BLOCK, PhaseKind.TERMINATION_WAIT])
+@pytest.mark.parametrize("kind", [PhaseKind.SHIFT, PhaseKind.BLOCK])
 def test_green_that_serves_stays_and_is_spoken_of(kind: PhaseKind) -> None:
     over = end_early(at(kind), STOP, now=NOW).deployment
     assert (over.status, over.status_messages) == (DeploymentStatus.STOPPED, (reasons.GREEN_STAYS,))
