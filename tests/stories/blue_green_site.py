@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -96,6 +97,17 @@ class BlueGreenSite:
         ran = self.site.root(host) / "ran"
         lines = [line.split() for line in ran.read_text().splitlines()] if ran.exists() else []
         return [event for event, of in lines if of == deployment_id]
+
+    def told(self, deployment_id: str) -> Counter[str]:
+        """What the outside was told of a deployment: happenings by type, each once however often it was said."""
+        history = self.site.world.store.history(limit=10_000)
+        ids = {told.event_id: told.type.value for _, told in history if told.deployment_id == deployment_id}
+        return Counter(ids.values())
+
+    def errors(self) -> list[str]:
+        """What went wrong in the control plane, unseen elsewhere."""
+        logs = [(self.site.home / f"{name}.log").read_text(errors="replace") for name in CONTROL_PLANE]
+        return [line for log in logs for line in log.splitlines() if " ERROR " in line]
 
     def add_group(
         self,

@@ -26,6 +26,14 @@ WAIT = {"actionOnTimeout": "STOP_DEPLOYMENT", "waitTimeInMinutes": 10}
 NO_WAIT = {"actionOnTimeout": "CONTINUE_DEPLOYMENT"}
 TERMINATE = {"action": "TERMINATE", "terminationWaitTimeInMinutes": 10}
 KEEP = {"action": "KEEP_ALIVE"}
+TOLD = {
+    "DeploymentStart": 1,
+    "DeploymentReady": 1,
+    "DeploymentSuccess": 1,
+    "InstanceStart": 4,
+    "InstanceReady": 2,
+    "InstanceSuccess": 4,
+}
 Hosts = tuple[str, ...]
 
 
@@ -40,6 +48,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BlueGreenSite]:
         site.client.continue_deployment(deploymentId=first)
         assert site.until(first, "Succeeded")["deploymentOverview"]["Succeeded"] == 2
         yield site
+        assert site.errors() == []
 
 
 @pytest.fixture
@@ -109,6 +118,8 @@ def test_killed_in_every_phase(here: BlueGreenSite, sides: tuple[Hosts, Hosts]) 
     info = here.until(killed, "Succeeded")
     is_shown(here, killed, "Succeeded", blue=gone, green=done, waiting=True)
     assert "deploymentStatusMessages" not in info
+    wait_until(lambda: here.told(killed)["DeploymentSuccess"], "the terminal event")
+    assert here.told(killed) == TOLD
     green_is_blue(here, killed, blue, green)
 
 
@@ -302,7 +313,9 @@ def test_blue_that_keeps_its_traffic(here: BlueGreenSite) -> None:
     assert "Original instances could not be taken out of traffic" in info["errorInformation"]["message"]
     is_shown(here, failed, "Failed", blue={blue: "Failed"}, green={green: "Succeeded"})
     assert here.balancer.serving.issuperset(pair)
-    green_stays(here, "stuck", failed, blue)
+    (message,) = info["deploymentStatusMessages"]
+    assert "Traffic had begun to go to the replacement instances" in message
+    assert selected(here, "stuck") == filters(blue)
 
 
 def test_stopped_once_green_has_the_traffic(here: BlueGreenSite) -> None:
@@ -313,14 +326,9 @@ def test_stopped_once_green_has_the_traffic(here: BlueGreenSite) -> None:
     here.until(stopped, "Stopped")
     done = {"blue": {blue: "Succeeded"}, "green": {green: "Succeeded"}}
     is_shown(here, stopped, "Stopped", **done, waiting=True)
-    green_stays(here, "halted", stopped, blue)
-
-
-def green_stays(here: BlueGreenSite, group: str, deployment_id: str, blue: str) -> None:
-    """The deployment says who may serve; the group is as it was."""
-    (message,) = here.info(deployment_id)["deploymentStatusMessages"]
-    assert "Traffic had begun to go to the replacement instances" in message
-    assert selected(here, group) == filters(blue)
+    # Blue is left as it is, and green is what serves.
+    assert here.balancer.serving & {blue, green} == {green}
+    assert selected(here, "halted") == filters(green)
 
 
 def test_registered_hosts_are_not_terminated_from_here(here: BlueGreenSite) -> None:
