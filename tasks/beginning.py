@@ -28,9 +28,6 @@ T = TypeVar("T")
 
 PAGE = 200
 """Target records written in one round trip."""
-LEASE = 60.0
-"""Seconds in which a second `begin` leaves the deployment to the first, should that one's process have died: two that
-resolve its targets would mix what they found."""
 
 
 @shared_task(name=names.BEGIN, acks_late=True, ignore_result=True, throws=(WorldError,))
@@ -40,7 +37,8 @@ def begin(deployment_id: str) -> None:
     Where the world does not answer, the watch has it begun again.
     """
     world = runtime.current()
-    with alone(world, _lease(deployment_id), LEASE) as mine:
+    # Two that resolve its targets would mix what they found.
+    with alone(world, _lease(deployment_id), world.limits.takeover_seconds) as mine:
         deployment = world.store.deployment(deployment_id) if mine else None
         if deployment is not None and not deployment.status.final:
             with working_on(deployment_id=deployment_id, application=deployment.application_name):
@@ -83,6 +81,7 @@ def _start(world: World, deployment: Deployment) -> Deployment | None:
         world.store.forget_deployments(deployment.application_id)
     group = world.store.groups.get(deployment.deployment_group_id)
     found = _find(world, deployment, group) if group and application else _Found()
+    _keep_lease(world, deployment)
     refusal = (
         _why_unfetchable(world, deployment)
         or found.refusal
@@ -93,6 +92,7 @@ def _start(world: World, deployment: Deployment) -> Deployment | None:
     if group is not None and refusal is None:
         refusal = suspend(world, deployment, group)
         deployment = world.store.deployment(deployment.deployment_id) or deployment
+    _keep_lease(world, deployment)
     now = world.now()
 
     def start(present: Deployment) -> Change | None:
@@ -130,6 +130,11 @@ def _undo_suspension(world: World, deployment_id: str) -> None:
     present = world.store.deployment(deployment_id)
     if present is not None and present.status.final:
         resume(world, present)
+
+
+def _keep_lease(world: World, deployment: Deployment) -> None:
+    """Whoever was asked may have taken long to answer; if another has begun meanwhile, it lays out the targets."""
+    world.store.claim(_lease(deployment.deployment_id), world.limits.takeover_seconds)
 
 
 def _find(world: World, deployment: Deployment, group: DeploymentGroup) -> _Found:
@@ -236,7 +241,7 @@ def in_order(
 def lay_out(world: World, deployment: Deployment, records: Sequence[TargetRecord], *, lease: str) -> bool:
     """Whether the targets were written, with nobody else taking the lease over on the way."""
     for page in _pages(records):
-        if not world.store.claim(lease, LEASE):
+        if not world.store.claim(lease, world.limits.takeover_seconds):
             return False
         world.store.lay_out(deployment.deployment_id, page)
     return True
