@@ -24,6 +24,7 @@ from domain.group_options import (
     DeploymentType,
     Ec2DeploymentOptions,
     LoadBalancerInfo,
+    TriggerConfig,
 )
 from domain.groups import Selection, TargetInstances
 from domain.lifecycle import Event
@@ -374,6 +375,8 @@ class Deployment(Value):
     """The deployment that this one brings instances level with, which were launched while that ran."""
     auto_updates: tuple[str, ...] = ()
     """The deployments of which this one is the root."""
+    trigger_configurations: tuple[TriggerConfig, ...] = ()
+    """Who is told of it by SNS, and of what."""
 
     @property
     def claimed(self) -> str:

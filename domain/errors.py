@@ -128,6 +128,10 @@ class CannotProvision(CannotBegin):
     code = "AUTO_SCALING_CONFIGURATION"
 
 
+class PublishRefused(SlipwayError):
+    """A channel does not take this very event."""
+
+
 class Conflict(WorldError):
     """The record changed under every attempt to write it."""
 

@@ -27,6 +27,7 @@ from domain.lifecycle import Event
 from domain.limits import Limits
 from domain.moves import Change, Conclude, LaneView, Move, Pass, Resend, Stale, Step, Take
 from domain.reports import EventStatus, HostReport, Outcome
+from workflows.reporting import overview
 from workflows.speed import succeeded
 from workflows.telling import deployment_happening, instance_happening
 
@@ -63,7 +64,14 @@ def next_move(
     told = []
     if conclude and view.current:
         told.append(
-            instance_happening(view.deployment, view.current.target, conclude.status, conclude.outcomes, at=now)
+            instance_happening(
+                view.deployment,
+                view.current.target,
+                conclude.status,
+                conclude.outcomes,
+                at=now,
+                earlier=view.current.events,
+            )
         )
     if take and view.upcoming and view.upcoming.attempt is None:
         told.append(instance_happening(view.deployment, view.upcoming.target, TargetStatus.IN_PROGRESS, (), at=now))
@@ -285,7 +293,7 @@ def end_early(
         results = (*deployment.results, result or Progress())
         update = {"phases": phases, "phase": len(phases) - 1, "results": results, "stopping": why, "ends_as": ends_as}
         return _entered(deployment.model_copy(update=update), phase, now=now)
-    return ended(deployment, ends_as, why, now=now)
+    return ended(deployment, ends_as, why, now=now, result=result)
 
 
 def last_phase_over(deployment: Deployment, *, now: float) -> Change:
@@ -326,8 +334,15 @@ def _never_answered(record: TargetRecord) -> bool:
     return all(held.start_time is None for held in record.events.values())
 
 
-def ended(deployment: Deployment, status: DeploymentStatus, error: ErrorInformation | None, *, now: float) -> Change:
-    """The deployment in a final status, and its one terminal event."""
+def ended(
+    deployment: Deployment,
+    status: DeploymentStatus,
+    error: ErrorInformation | None,
+    *,
+    now: float,
+    result: Progress | None = None,
+) -> Change:
+    """The deployment in a final status, and its one terminal event. `result` is how the phase under way came out."""
     after = deployment.model_copy(
         update={"status": moved(deployment.status, status), "error_information": error, "complete_time": now}
     )
@@ -336,7 +351,7 @@ def ended(deployment: Deployment, status: DeploymentStatus, error: ErrorInformat
         DeploymentStatus.FAILED: HappeningType.DEPLOYMENT_FAILURE,
         DeploymentStatus.STOPPED: HappeningType.DEPLOYMENT_STOP,
     }[status]
-    return Change(after, (deployment_happening(after, kind, at=now),))
+    return Change(after, (deployment_happening(after, kind, at=now, overview=overview(after, result)),))
 
 
 def spoiled(change: Change, why: ErrorInformation) -> Change:
@@ -345,4 +360,6 @@ def spoiled(change: Change, why: ErrorInformation) -> Change:
     if after.status is not DeploymentStatus.SUCCEEDED:
         return change
     before = after.model_copy(update={"status": DeploymentStatus.IN_PROGRESS})
-    return ended(before, DeploymentStatus.FAILED, why, now=after.complete_time or 0.0)
+    failed = ended(before, DeploymentStatus.FAILED, why, now=after.complete_time or 0.0)
+    counted = {"overview": change.happenings[0].overview}
+    return Change(failed.deployment, tuple(each.model_copy(update=counted) for each in failed.happenings))
