@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from config.balancers import Balancers
 from config.endpoint import Endpoint, read_endpoint
 from config.environments import Environments
+from config.publishers import PublisherSettings
 from config.sections import (
     AddressSettings,
     AgentSettings,
@@ -74,6 +75,7 @@ class Settings(BaseSettings):
     environments: Environments = {}
     load_balancers: Balancers = {}
     """By the names that deployment groups use for them, in either of their lists."""
+    publishers: PublisherSettings = PublisherSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -143,8 +143,8 @@ class Store(Protocol):
 
         With that busy: DeploymentLimitExceeded naming the running id or, with `queue`, the deployment is
         kept as Queued behind those that wait already (`happenings` are told either way, `if_queued` only then). A
-        `token` seen before (within a day) answers with its deployment and writes nothing. With `most` deployments under way already:
-        DeploymentLimitExceeded.
+        `token` seen before (within a day) answers with its deployment and writes nothing. With `most` deployments
+        under way already: DeploymentLimitExceeded.
         """
 
     def deployment(self, deployment_id: str) -> Deployment | None:

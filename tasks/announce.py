@@ -1,5 +1,5 @@
-"""Tells the outside what happened: each channel by itself, at least once, in order, each happening with an id that stays
-the same. A channel that fails is left alone for a while, and holds up nobody but itself."""
+"""Tells the outside what happened: each channel by itself, at least once, in order, each happening with an id that
+stays the same. A channel that fails is left alone for a while, and holds up nobody but itself."""
 
 from __future__ import annotations
 
@@ -52,20 +52,21 @@ def tell(world: World, channel: str, *, ending: Callable[[], bool] = lambda: Fal
 def _tell_page(world: World, state: ChannelState, page: _Page, ending: Callable[[], bool]) -> bool:
     """Whether the channel can be told more."""
     publisher = world.publishers[state.name]
-    done, since, noted = state.told, world.now(), state
+    done, since = state.told, world.now()
     while page and not ending():
         try:
             delivery = publisher.publish([happening for _, happening in page])
         except Exception as error:
-            return (noted := _note(world, noted, done)) is not None and _failed(world, noted, page, error)
+            stands = _note(world, state, done)
+            return stands is not None and _failed(world, stands, page, error)
         _count(world, state.name, "told", delivery.done)
         done, page = page[delivery.done - 1][0], page[delivery.done :]
         if delivery.refusals or not page or world.now() - since >= STRIDE:
-            since, letters = world.now(), _refused(world, state.name, delivery)
-            if (after := _note(world, noted, done, letters)) is None:
+            stands = _note(world, state, done, _refused(world, state.name, delivery))
+            if stands is None:
                 return False
-            noted = after
-    return _note(world, noted, done) is not None
+            state, since = stands, world.now()
+    return _note(world, state, done) is not None
 
 
 def _note(world: World, state: ChannelState, done: int, letters: Sequence[DeadLetter] = ()) -> ChannelState | None:
@@ -101,8 +102,9 @@ def _failed(world: World, state: ChannelState, page: _Page, error: Exception) ->
     held = _bury(world, state, overdue, why) if overdue else state
     if held is not None:
         logger.warning("%s is not told of events for %.0f seconds: %s", channel, verdict.again_at - now, why)
-        stands = {"tries": verdict.tries, "since": verdict.since, "again_at": verdict.again_at, "why": why}
-        world.store.hold(channel, before=held.told, **stands)
+        world.store.hold(
+            channel, before=held.told, tries=verdict.tries, since=verdict.since, again_at=verdict.again_at, why=why
+        )
     return False
 
 
@@ -120,7 +122,9 @@ def _bury(world: World, state: ChannelState, lost: _Page, why: str) -> ChannelSt
     if buried is not None:
         _count(world, state.name, "dead", len(lost))
         first = lost[0][1].event_id
-        logger.error("%s is never told of %d events from %s on, now dead letters: %s", state.name, len(lost), first, why)
+        logger.error(
+            "%s is never told of %d events from %s on, now dead letters: %s", state.name, len(lost), first, why
+        )
     return buried
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from adapters.load_balancers.exchange import exchange, reachable
+from adapters.exchange import exchange, reachable
 from adapters.load_balancers.naming import address_of, joined, place_of
 from adapters.load_balancers.nginx_upstream import checked_id, lines_of, put_in, taken_out
 from adapters.load_balancers.nginx_workers import Worker, alive, workers_of

@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Callable
 
-from adapters.load_balancers.exchange import Answer, exchange
+from adapters.exchange import Answer, exchange
 from adapters.load_balancers.naming import shown
 from domain.errors import BalancerRefuses, WorldError
 from domain.fleet import Target

@@ -96,7 +96,7 @@ class Engine:
             balancers=self.balancers,
             environments=self.environments,
             dispatch=self.sent,
-            publishers=(),
+            publishers={},
             limits=Limits(),
             quotas=Quotas(targets=MOST_TARGETS),
             now=lambda: self.now,
