@@ -1,4 +1,4 @@
-"""The settings of what is told outside beside the exchange: webhooks, EventBridge, CloudWatch. No error repeats a value."""
+"""Who is told outside beside the exchange: webhooks, EventBridge, CloudWatch. No error repeats a value."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class CloudWatchSettings(Section):
 class PublisherSettings(Section):
     """What is told outside beside the exchange; SNS needs AWS alone."""
 
-    webhooks: Webhooks = {}
+    webhooks: Webhooks = Field(default_factory=dict)
     """By names of your own."""
     eventbridge: EventBridgeSettings = EventBridgeSettings()
     cloudwatch: CloudWatchSettings = CloudWatchSettings()

@@ -20,7 +20,7 @@ from workflows.announcing import Hold
 
 logger = logging.getLogger(__name__)
 
-LEASE = 10.0
+LEASE = 5.0
 """Seconds for which one process keeps the others from a channel, so that the order holds; renewed while it works."""
 PAGE = 100
 STRIDE = 1.0

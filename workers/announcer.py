@@ -72,12 +72,9 @@ class Announcer:
                 self._wake[state.name].set()
 
     def _report_lost(self, state: ChannelState) -> None:
-        before = self._lost.setdefault(state.name, state.lost)
-        if state.lost > before:
-            logger.error(
-                "%s IS NEVER TOLD OF %d EVENTS: it was away for more than are kept", state.name, state.lost - before
-            )
+        if state.lost > self._lost.get(state.name, 0):
             self._lost[state.name] = state.lost
+            logger.error("%s IS NEVER TOLD OF %d EVENTS in all: more came about than are kept", state.name, state.lost)
 
     def _serve(self, channel: str) -> None:
         wake = self._wake[channel]

@@ -8,7 +8,7 @@ import secrets
 import string
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from celery import Celery
@@ -32,12 +32,6 @@ from adapters.load_balancers.target_groups import TargetGroupBalancer
 from adapters.metrics.prometheus import render
 from adapters.metrics.redis import RedisCounters
 from adapters.metrics.tally import Tally
-from adapters.publishers.cloudwatch import CloudWatchPublisher
-from adapters.publishers.eventbridge import EventBridgePublisher
-from adapters.publishers.exchange import ExchangePublisher
-from adapters.publishers.origin import Origin
-from adapters.publishers.sns import SnsPublisher
-from adapters.publishers.webhook import WebhookPublisher
 from adapters.revisions.s3 import S3Links, make_s3_client
 from adapters.scaling.aws import AwsScaling
 from adapters.scaling.sqs import SqsLifecycleQueue
@@ -46,18 +40,17 @@ from adapters.trigger import open_trigger
 from api.site import Site
 from config.balancers import Balancer, WebhookSettings
 from config.environments import EnvironmentSettings
-from config.publishers import WebhookReceiver
 from config.settings import InvalidSettings, Settings
 from domain.errors import AwsOff, CannotBegin, WorldError
-from domain.ports import Fleet, LifecycleQueue, Publisher, ScalingActions, Store
+from domain.ports import Fleet, LifecycleQueue, ScalingActions, Store
 from domain.scaling import ScalingHook
 from domain.triggers import TriggerSource
 from tasks.admitting import create_deployment
 from tasks.measuring import count_call, gather
 from tasks.runtime import World
 from tasks.steering import go_on, stop
-from workers.broker import connection
 from workers.dispatch import CeleryDispatcher
+from workers.publishers import make_publishers
 from workers.sources import RevisionSources
 from workflows import names
 from workflows.admission import instance_arn
@@ -250,43 +243,6 @@ def make_site(settings: Settings, world: World) -> Site:
     )
 
 
-def make_publishers(settings: Settings) -> Mapping[str, Publisher]:
-    """The channels by which the outside is told; none is asked anything until there is something to tell. Raises
-    InvalidSettings for what needs AWS while it is off."""
-    mine = settings.publishers
-    origin = Origin(region=settings.region, account_id=settings.account_id)
-    found: dict[str, Publisher] = {
-        "exchange": ExchangePublisher(connection(settings, "control"), exchange=names.EVENTS_EXCHANGE)
-    }
-    if settings.aws.enabled:
-        aws = make_aws(settings)
-        found["sns"] = SnsPublisher(aws, origin)
-        if mine.eventbridge.bus:
-            bus, source = mine.eventbridge.bus, mine.eventbridge.source
-            found["eventbridge"] = EventBridgePublisher(aws, origin, bus=bus, source=source)
-        if mine.cloudwatch.enabled:
-            found["cloudwatch"] = CloudWatchPublisher(aws, namespace=mine.cloudwatch.namespace, now=time.time)
-    elif mine.eventbridge.bus or mine.cloudwatch.enabled:
-        raise InvalidSettings(
-            "publishers.eventbridge and publishers.cloudwatch need AWS: set SLIPWAY_AWS__ENABLED=true"
-        )
-    return found | {f"webhook:{name}": _webhook(name, each, origin) for name, each in mine.webhooks.items()}
-
-
-def _webhook(name: str, mine: WebhookReceiver, origin: Origin) -> WebhookPublisher:
-    return WebhookPublisher(
-        name=name,
-        url=mine.url,
-        secret=mine.secret.get_secret_value(),
-        origin=origin,
-        form=mine.form,
-        events=mine.events,
-        seconds=mine.seconds,
-        patience=mine.patience_seconds,
-        ca_file=mine.ca_file and str(mine.ca_file),
-    )
-
-
 def make_world(settings: Settings, app: Celery) -> World:
     """The world of a control process or of a command."""
     store = make_store(settings)
@@ -297,7 +253,7 @@ def make_world(settings: Settings, app: Celery) -> World:
         balancers=make_load_balancers(settings),
         environments=make_environments(settings, store),
         dispatch=CeleryDispatcher(app, pickup_seconds=settings.limits.pickup_seconds),
-        publishers=make_publishers(settings),
+        publishers=make_publishers(settings, make_aws(settings)),
         limits=settings.limits,
         now=time.time,
         token=lambda: uuid.uuid4().hex,

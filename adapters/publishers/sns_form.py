@@ -1,8 +1,8 @@
 """CodeDeploy's SNS messages as they are really sent: the order of the keys, dates in Java's style, and objects within
 as JSON text. The guide's sample of them differs.
 
-Source: captured messages of deployments; the AWS CodeDeploy user guide, "JSON data formats for CodeDeploy triggers", has
-the members of instances, which are encoded here as those of deployments are.
+Source: captured messages of deployments; the AWS CodeDeploy user guide, "JSON data formats for CodeDeploy triggers",
+has the members of instances, which are encoded here as those of deployments are.
 """
 
 from __future__ import annotations

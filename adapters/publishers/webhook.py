@@ -1,5 +1,5 @@
-"""Any other receiver, behind a URL of its owner's: each happening is a signed POST. What a receiver may rely on, and must
-answer, is in docs/notifications.md.
+"""Any other receiver, behind a URL of its owner's: each happening is a signed POST. What a receiver may rely on, and
+must answer, is in docs/notifications.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 -- A channel is done with happenings up to a number, if it stands where the caller thinks: it fails no more, its dead letters
 -- are kept, and what nobody needs any more is forgotten. 1: it stands there now (or by this very script before), 0: not.
 local channel, dead = key('channel', input.channel), key('dead', input.channel)
-local stands = tonumber(redis.call('HGET', channel, 'told') or -1)
+local stands = tonumber(redis.call('HGET', channel, 'told') or '')
 if stands == input.after then return 1 end
 if stands ~= input.before then return 0 end
 redis.call('HSET', channel, 'told', input.after)
