@@ -57,7 +57,7 @@ class CloudWatchSettings(Section):
     """Metrics of CloudWatch."""
 
     enabled: bool = False
-    namespace: str = Field("Slipway", pattern=r"^(?!AWS/)[A-Za-z0-9./#:_-]{1,255}$")
+    namespace: str = Field("Slipway", pattern=r"^[A-Za-z0-9./#:_-]{1,255}$")
 
 
 class PublisherSettings(Section):

@@ -17,6 +17,8 @@ KEYS = {
     "InstanceSuccess": "instance.success",
     "InstanceFailure": "instance.failure",
     "InstanceReady": "instance.ready",
+    "DeploymentQueued": "deployment.queued",
+    "TriggerTest": "trigger.test",
 }
 
 
