@@ -10,7 +10,7 @@ import pytest
 
 from domain.applications import Application
 from domain.deployments import Deployment, DeploymentStatus, Progress
-from domain.errors import CallerError, Conflict, DeploymentLimitExceeded, IllegalMove
+from domain.errors import Conflict, DeploymentLimitExceeded, IllegalMove
 from domain.groups import DeploymentGroup
 from domain.moves import Admitted, Change, Shown
 from domain.ports import Store
