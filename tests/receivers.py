@@ -85,13 +85,14 @@ class Post:
 
 @dataclass
 class Receiver:
-    """Checks signatures as an honest one would, and answers what it is told to: `statuses` in turn, then 200."""
+    """Checks signatures as an honest one would, and answers what it is told to: `statuses` in turn, then 200, after
+    `delays` in turn, then at once."""
 
     url: str = ""
     statuses: list[int] = field(default_factory=list)
     body: bytes = b"thanks"
     headers: Sequence[tuple[str, str]] = ()
-    delay: float = 0.0
+    delays: list[float] = field(default_factory=list)
     posts: list[Post] = field(default_factory=list)
     let_go: threading.Event = field(default_factory=threading.Event)
 
@@ -108,7 +109,7 @@ class Receiver:
         if request.headers["X-Slipway-Signature"] != good:
             status = 401
         self.posts.append(Post(event_id, request.headers["X-Slipway-Event-Type"], json.loads(body), status))
-        self.let_go.wait(self.delay)
+        self.let_go.wait(self.delays.pop(0) if self.delays else 0.0)
         request.send_response(status)
         for name, value in (*self.headers, ("Content-Length", str(len(self.body)))):
             request.send_header(name, value)

@@ -61,10 +61,10 @@ class SnsPublisher:
                 MessageAttributes={
                     name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
                 },
-                **(_in_order(happening) if topic.arn.endswith(".fifo") else {}),
+                **(_in_order(happening, topic) if topic.arn.endswith(".fifo") else {}),
             )
 
 
-def _in_order(happening: Happening) -> dict[str, str]:
-    same = hashlib.sha256(happening.event_id.encode()).hexdigest()
+def _in_order(happening: Happening, topic: Topic) -> dict[str, str]:
+    same = hashlib.sha256(f"{topic.trigger} {happening.event_id}".encode()).hexdigest()
     return {"MessageGroupId": happening.deployment_id or "slipway", "MessageDeduplicationId": same}

@@ -295,7 +295,7 @@ class TestWebhook:
         assert a_webhook(receiver.url).publish([a_happening()]).done == 1
 
     def test_one_that_is_slow_is_left_in_time(self, receiver: Receiver) -> None:
-        receiver.delay = 10.0
+        receiver.delays = [10.0]
         with pytest.raises(WorldError, match="does not answer"):
             a_webhook(receiver.url, seconds=0.2).publish([a_happening()])
 
