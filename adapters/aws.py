@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from domain.errors import MissingCredentials, MissingRights, NoSubscription, WorldError
+from domain.errors import CannotBegin, MissingCredentials, MissingRights, NoSubscription, WorldError
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 10.0
@@ -100,7 +100,7 @@ def answering(service: str, call: str) -> Iterator[None]:
         raise WorldError(f"AWS does not answer {service}:{call}: {error}") from error
 
 
-def told_by(error: WorldError) -> tuple[str, str]:
+def told_by(error: WorldError | CannotBegin) -> tuple[str, str]:
     """The code and message that AWS answered behind an error of `answering`; empty where it did not answer."""
     told: Mapping[str, Any] = getattr(error.__cause__, "response", {}).get("Error", {})
     return str(told.get("Code", "")), str(told.get("Message", "")).rstrip(".")

@@ -33,8 +33,10 @@ def exchange(
     seconds: float,
     most: int,
     ca_file: str | None = None,
+    cut: bool = False,
 ) -> Answer:
-    """Raises WorldError where no whole answer came in time; its text holds no path, which may be secret."""
+    """Raises WorldError where no whole answer came in time; its text holds no path, which may be secret. `cut`: what is
+    more than `most` bytes of the answer is left unread, instead of an error."""
     parts = urlsplit(url)
     origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
     try:
@@ -45,7 +47,7 @@ def exchange(
             client.sock = cast(Any, connection)
             client.request(method, path, body=body, headers={"Connection": "close", **(headers or {})})
             with client.getresponse() as response:
-                content = response.read(most + 1)
+                content = response.read(most if cut else most + 1)
         finally:
             connection.hang_up()
     except (OSError, HTTPException) as error:

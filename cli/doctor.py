@@ -12,6 +12,7 @@ import click
 
 from cli.world import json_option, settings, world
 from config.settings import masked
+from domain.channels import ChannelState
 from domain.errors import SlipwayError
 from domain.fleet import Instance
 from workflows.names import agent_of
@@ -57,6 +58,8 @@ def _findings(*, agents: bool) -> Iterator[Finding]:
     yield from _api()
     yield from _load_balancers()
     yield from _alarms()
+    if store_well:
+        yield from _channels()
     if store_well and agents:
         yield from _agents()
     for program in ("setfacl", "semanage"):
@@ -120,6 +123,29 @@ def _alarms() -> Iterator[Finding]:
         else:
             told = f"{reading.kind} says {reading.state}" + (f": {reading.detail}" if reading.detail else "")
             yield Finding(f"alarm {name}", well=True, detail=told)
+
+
+def _channels() -> Iterator[Finding]:
+    served = world().publishers
+    for channel in world().store.channels():
+        yield _channel(channel, served=channel.name in served, now=time.time())
+
+
+def _channel(channel: ChannelState, *, served: bool, now: float) -> Finding:
+    what = f"channel {channel.name}"
+    lost = f"; it will never be told of {channel.lost} earlier ones" if channel.lost else ""
+    waiting = f"{channel.waiting} events wait for it{lost}"
+    if channel.waiting and not served:
+        return Finding(what, well=True, detail=f"{waiting}; it is not in these settings")
+    if channel.failing_since is not None:
+        detail = f"has failed for {now - channel.failing_since:.0f} seconds, {channel.tries} tries: {channel.why}"
+        advice = "mend what it says; docs/notifications.md says what each channel needs"
+        return Finding(what, well=False, detail=f"{detail}; {waiting}", advice=advice)
+    if channel.dead:
+        detail = f"did not take {channel.dead} events; {waiting}"
+        advice = f"`slipway events --dead` shows them, `slipway events --redrive {channel.name}` tells them again"
+        return Finding(what, well=False, detail=detail, advice=advice)
+    return Finding(what, well=True, detail=waiting)
 
 
 def _api() -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from config.alarms import AlarmsByName
 from config.balancers import Balancers
 from config.endpoint import Endpoint, read_endpoint
 from config.environments import Environments
+from config.publishers import PublisherSettings
 from config.sections import (
     AddressSettings,
     AgentSettings,
@@ -77,6 +78,7 @@ class Settings(BaseSettings):
     """By the names that deployment groups use for them, in either of their lists."""
     alarms: AlarmsByName = {}
     """By the names that deployment groups use for them."""
+    publishers: PublisherSettings = PublisherSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -25,6 +25,7 @@ from domain.group_options import (
     DeploymentType,
     Ec2DeploymentOptions,
     LoadBalancerInfo,
+    TriggerConfig,
 )
 from domain.groups import Selection, TargetInstances
 from domain.lifecycle import Event
@@ -400,6 +401,8 @@ class Deployment(Value):
     """The deployment that this one brings instances level with, which were launched while that ran."""
     auto_updates: tuple[str, ...] = ()
     """The deployments of which this one is the root."""
+    trigger_configurations: tuple[TriggerConfig, ...] = ()
+    """Who is told of it by SNS, and of what."""
 
     alarm_configuration: AlarmConfiguration | None = None
     """The alarms that it watches, its own or its group's as of admission; None: none."""

@@ -138,6 +138,10 @@ class AlarmMissing(AlarmUnreadable):
     """There is no such alarm."""
 
 
+class PublishRefused(SlipwayError):
+    """A channel does not take this very event."""
+
+
 class Conflict(WorldError):
     """The record changed under every attempt to write it."""
 

@@ -7,11 +7,17 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from domain.deployments import Overview
+from domain.lifecycle import Event
+from domain.reports import EventStatus
 from domain.values import Instant, Value
+
+ROLLBACK = "codeDeployRollback"
+"""The creator of a deployment that is a rollback."""
 
 
 class HappeningType(StrEnum):
-    """The event types a trigger can subscribe to."""
+    """The event types a trigger can subscribe to, and two that only we have."""
 
     DEPLOYMENT_START = "DeploymentStart"
     DEPLOYMENT_SUCCESS = "DeploymentSuccess"
@@ -24,10 +30,15 @@ class HappeningType(StrEnum):
     INSTANCE_FAILURE = "InstanceFailure"
     INSTANCE_READY = "InstanceReady"
 
+    DEPLOYMENT_QUEUED = "DeploymentQueued"
+    """Ours: it waits until its group is free. Told beside its start."""
+    TRIGGER_TEST = "TriggerTest"
+    """Ours: triggers were stored, and each of their topics is to hear that it can be reached."""
+
     @property
     def routing_key(self) -> str:
         """`deployment.success`, `instance.failure` …: the key on the topic exchange."""
-        for noun in ("Deployment", "Instance"):
+        for noun in ("Deployment", "Instance", "Trigger"):
             if self.value.startswith(noun):
                 return f"{noun.lower()}.{self.value.removeprefix(noun).lower()}"
         raise AssertionError(self)
@@ -39,8 +50,33 @@ TERMINAL: frozenset[HappeningType] = frozenset(
 """A deployment tells exactly one of these."""
 
 
+TRIGGER_EVENTS: frozenset[HappeningType] = frozenset(HappeningType) - {
+    HappeningType.DEPLOYMENT_QUEUED,
+    HappeningType.TRIGGER_TEST,
+}
+"""What a trigger of a deployment group can subscribe to."""
+
+
+class Topic(Value):
+    """A trigger that hears of a happening: its name and its SNS topic, as its group had them when the deployment was
+    created."""
+
+    trigger: str
+    arn: str
+
+
+class EventTold(Value):
+    """How a lifecycle event of an instance ended."""
+
+    event: Event
+    status: EventStatus
+    start_time: Instant | None = None
+    end_time: Instant | None = None
+
+
 class Happening(Value):
-    """Something that happened, as told outside: at least once, with the same `event_id` each time."""
+    """Something that happened, as told outside: at least once, with the same `event_id` each time. Members that were
+    not always there have defaults, for what is kept may be of an earlier version."""
 
     event_id: str
     type: HappeningType
@@ -56,3 +92,23 @@ class Happening(Value):
     error_message: str | None = None
     failed_event: str | None = None
     creator: str = "user"
+    create_time: Instant | None = None
+    """Of the deployment, as all that follows but the events."""
+    complete_time: Instant | None = None
+    overview: Overview | None = None
+    """Targets by status; only of a deployment that has ended."""
+    rollback_deployment_id: str | None = None
+    """The deployment that rolls it back."""
+    rollback_triggering_deployment_id: str | None = None
+    """The deployment that it rolls back."""
+    rollback_message: str | None = None
+    lifecycle_events: tuple[EventTold, ...] = ()
+    """Of an instance that is done."""
+    topics: tuple[Topic, ...] = ()
+    """Who is to hear of it by SNS."""
+
+    @property
+    def kinds(self) -> frozenset[HappeningType]:
+        """All that it counts as, for who subscribed to what: every change of a rollback is a DeploymentRollback too."""
+        rollback = self.creator == ROLLBACK and self.instance_id is None and self.type in TRIGGER_EVENTS
+        return frozenset({self.type, HappeningType.DEPLOYMENT_ROLLBACK} if rollback else {self.type})

@@ -81,8 +81,35 @@ AGENTS_KNOWN = Family(
 AGENTS_SEEN = Family(
     name="slipway_agents_seen", kind=Kind.GAUGE, meaning="Agents that were heard of within the last minute."
 )
-OUTBOX_EVENTS = Family(
-    name="slipway_outbox_events", kind=Kind.GAUGE, meaning="Events that were not told to the outside yet."
+EVENTS_WAITING = Family(
+    name="slipway_events_waiting",
+    kind=Kind.GAUGE,
+    meaning="Events that a channel was not told of yet. Names of channels are those of the settings.",
+    labels=("channel",),
+)
+EVENTS_TOLD = Family(
+    name="slipway_events_told_total",
+    kind=Kind.COUNTER,
+    meaning="Events by channel and outcome: `told`, `dead` (now dead letters); `failed` counts tries.",
+    labels=("channel", "outcome"),
+)
+EVENTS_LOST = Family(
+    name="slipway_events_lost_total",
+    kind=Kind.COUNTER,
+    meaning="Events that a channel will never be told of: it was away for more than are kept.",
+    labels=("channel",),
+)
+DEAD_LETTERS = Family(
+    name="slipway_dead_letters",
+    kind=Kind.GAUGE,
+    meaning="Events that a channel did not take and that wait for `slipway events --redrive`.",
+    labels=("channel",),
+)
+CHANNEL_FAILING = Family(
+    name="slipway_channel_failing_seconds",
+    kind=Kind.GAUGE,
+    meaning="For how long a channel has not taken what is next; 0 while all is well.",
+    labels=("channel",),
 )
 API_CALLS = Family(
     name="slipway_api_calls_total",
@@ -123,7 +150,11 @@ FAMILIES = (
     QUEUE_MESSAGES,
     AGENTS_KNOWN,
     AGENTS_SEEN,
-    OUTBOX_EVENTS,
+    EVENTS_WAITING,
+    EVENTS_TOLD,
+    EVENTS_LOST,
+    DEAD_LETTERS,
+    CHANNEL_FAILING,
     API_CALLS,
     API_SECONDS,
     ALARM_LOOKS,

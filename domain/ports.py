@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 from domain.access import AccessKey
 from domain.alarms import AlarmReading
 from domain.applications import Application
+from domain.channels import ChannelState, DeadLetter, Delivery
 from domain.configs import DeploymentConfig
 from domain.deployments import Deployment, Lane, Progress, TargetRecord
 from domain.environments import EnvironmentRecord, GreenOrder, Provisioned, Retirement
@@ -136,15 +137,16 @@ class Store(Protocol):
         token: str | None,
         queue: bool,
         happenings: Sequence[Happening] = (),
+        if_queued: Sequence[Happening] = (),
         most: int = 10**9,
         first: bool = False,
     ) -> Admitted:
         """Keep a new deployment and claim its group, or what else it claims (`Deployment.claimed`).
 
         With that busy: DeploymentLimitExceeded naming the running id or, with `queue`, the deployment is kept as Queued
-        behind those that wait already, with `first` before them (`happenings` are told either way). A `token` seen
-        before (within a day) answers with its deployment and writes nothing. With `most` deployments under way already:
-        DeploymentLimitExceeded.
+        behind those that wait already, with `first` before them (`happenings` are told either way, `if_queued` only
+        then). A `token` seen before (within a day) answers with its deployment and writes nothing. With `most`
+        deployments under way already: DeploymentLimitExceeded.
         """
 
     def deployment(self, deployment_id: str) -> Deployment | None:
@@ -250,23 +252,43 @@ class Store(Protocol):
     def host_records(self, group_id: str, hosts: Sequence[str]) -> list[HostRecord]:
         """What a group remembers of hosts; a fresh record where it remembers nothing."""
 
-    def outbox(self, *, limit: int = 100) -> list[tuple[str, Happening]]:
-        """Happenings not told yet, oldest first, each with its place in the outbox."""
-
-    def told(self, places: Sequence[str]) -> None:
-        """Forget happenings of the outbox that were told; they move to the history."""
+    def tell(self, happenings: Sequence[Happening]) -> None:
+        """Put happenings that belong to no other change behind those that came about."""
 
     def history(self, *, after: str = "", limit: int = 100) -> list[tuple[str, Happening]]:
-        """Happenings told lately (a bounded number), oldest first, each with a cursor."""
+        """What happened lately (a bounded number), oldest first, each with a cursor."""
+
+    def serve(self, channels: Sequence[str], *, now: Instant) -> list[ChannelState]:
+        """Say that channels are served; how each stands.
+
+        A new one begins with what happens from then on; those of the very first call begin with all that is kept. What
+        a channel has lost meanwhile is passed over and counted. Others that nobody has served for long are forgotten.
+        """
+
+    def channels(self) -> list[ChannelState]:
+        """How every channel stands that is served or was lately, in the order of their names."""
+
+    def happened(self, *, after: int, limit: int = 100) -> list[tuple[int, Happening]]:
+        """As `history`, with the numbers by which channels stand."""
+
+    def told(self, channel: str, *, before: int, after: int, letters: Sequence[DeadLetter] = ()) -> bool:
+        """The channel, which was done with all up to `before`, is done with those up to `after`, of which it leaves
+        dead letters; it is not failing. False if it stands elsewhere: another process tells it."""
+
+    def hold(self, channel: str, *, before: int, tries: int, since: Instant, again_at: Instant, why: str) -> bool:
+        """The channel failed at the happening behind `before` for so many times. False if it stands elsewhere."""
+
+    def dead_letters(self, channel: str, *, after: str = "", limit: int = 100) -> list[tuple[str, DeadLetter]]:
+        """Dead letters of a channel, oldest first, each with its place."""
+
+    def forget_dead_letters(self, channel: str, places: Sequence[str]) -> None:
+        """Dead letters that were told after all, or are not wanted."""
 
     def claim(self, name: str, seconds: float) -> bool:
         """Take (or, as its holder, keep) a lease so that one process at a time does a job."""
 
     def agents(self, *, since: Instant | None = None) -> int:
         """How many agents were heard of since then, or lately: those not heard of for thirty days are forgotten."""
-
-    def outbox_count(self) -> int:
-        """How many happenings were not told yet."""
 
     def ping(self) -> None:
         """Return if the store answers."""
@@ -329,7 +351,7 @@ class Dispatcher(Protocol):
         """Write a deployment's verdict."""
 
     def announce(self) -> None:
-        """Tell what is in the outbox."""
+        """Have what happened told at once."""
 
     def look_at_alarms(self, deployment_id: str) -> None:
         """Read the alarms that a deployment watches, and stop it where they say so."""
@@ -339,10 +361,15 @@ class Dispatcher(Protocol):
 
 
 class Publisher(Protocol):
-    """One way to tell the outside."""
+    """One way to tell the outside: a channel. What it cannot take now is told again, with the same `event_id`."""
 
-    def publish(self, happening: Happening) -> None:
-        """Tell it; raises WorldError if it was not taken."""
+    @property
+    def patience(self) -> float | None:
+        """Seconds after which what was not taken becomes a dead letter; None: never."""
+
+    def publish(self, happenings: Sequence[Happening]) -> Delivery:
+        """Tell the first of them, and as many more as go with it in one step; those it does not tell of at all count as
+        done. Raises, where the first was not taken, WorldError if a later call may help, PublishRefused if not."""
 
 
 class Sources(Protocol):

@@ -49,6 +49,7 @@ def _kept(world: World, request: CreateDeployment, deployment: Deployment, group
         token=request.client_request_token,
         queue=group.busy is Busy.QUEUE,
         happenings=(admission.started(deployment),),
+        if_queued=(admission.queued(deployment),) if group.busy is Busy.QUEUE else (),
         most=world.quotas.running_deployments,
     )
     _register_revision(world, deployment)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from domain import metrics
+from domain.channels import ChannelState
 from domain.deployments import Deployment, DeploymentErrorCode, DeploymentStatus
 from domain.errors import WorldError
 from domain.metrics import Counts, Family, Series
@@ -68,7 +69,16 @@ def _in_store(world: World, counters: Counters) -> Iterator[tuple[Series, float]
             yield _number(metrics.DEPLOYMENTS, status.value), float(present[status])
     yield _number(metrics.AGENTS_KNOWN), float(world.store.agents())
     yield _number(metrics.AGENTS_SEEN), float(world.store.agents(since=world.now() - LATELY))
-    yield _number(metrics.OUTBOX_EVENTS), float(world.store.outbox_count())
+    for channel in world.store.channels():
+        yield from _of_channel(channel, world.now())
+
+
+def _of_channel(channel: ChannelState, now: float) -> Iterator[tuple[Series, float]]:
+    yield _number(metrics.EVENTS_WAITING, channel.name), float(channel.waiting)
+    yield _number(metrics.EVENTS_LOST, channel.name), float(channel.lost)
+    yield _number(metrics.DEAD_LETTERS, channel.name), float(channel.dead)
+    failing = 0.0 if channel.failing_since is None else max(0.0, now - channel.failing_since)
+    yield _number(metrics.CHANNEL_FAILING, channel.name), failing
 
 
 def _statuses(world: World) -> Iterator[DeploymentStatus]:

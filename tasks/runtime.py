@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from threading import Event
 
 from domain.errors import AwsOff, SlipwayError
 from domain.limits import Limits, Quotas
@@ -47,7 +48,8 @@ class World:
     environments: Environments
     alarms: Alarms
     dispatch: Dispatcher
-    publishers: Sequence[Publisher]
+    publishers: Mapping[str, Publisher]
+    """By the name of the channel."""
     limits: Limits
     now: Callable[[], float]
     token: Callable[[], str]
@@ -58,6 +60,8 @@ class World:
     meter: Meter = field(default_factory=SilentMeter)
     scaling: Callable[[], ScalingActions] = _no_scaling
     """Auto Scaling; raises AwsOff."""
+    bell: Event = field(default_factory=Event)
+    """Wakes the tellers of this process: something is to be told."""
 
 
 class NotWired(SlipwayError):

@@ -17,7 +17,6 @@ from domain.limits import Limits
 from domain.moves import Due
 from domain.reports import HostReport, Outcome
 from domain.work import working_on
-from tasks.announce import tell_outbox
 from tasks.orders import write_report
 from tasks.runtime import World
 from tasks.steering import expire
@@ -261,10 +260,9 @@ def _look_at_lanes(world: World, deployment: Deployment) -> None:
 
 
 def round_of_watch(world: World, *, listening_since: float, deployments_too: bool, alarms_too: bool = False) -> None:
-    """One round: lanes always, whole deployments and their alarms when asked, and whatever is left in the outbox."""
+    """One round: lanes always, whole deployments and their alarms when asked."""
     if not world.store.claim("watch", world.limits.takeover_seconds):
         return
     look_at_lanes(world, listening_since=listening_since)
     if deployments_too:
         look_at_deployments(world, alarms_too=alarms_too)
-    tell_outbox(world)

@@ -219,6 +219,11 @@ class Site:
         }
         return create_deployment(self.world, CreateDeployment.model_validate(values))
 
+    def all_told(self) -> bool:
+        """Every channel is served, and nothing waits for it."""
+        states = self.world.store.channels()
+        return bool(states) and not any(state.waiting for state in states)
+
     def ended(self, deployment_id: str, *, limit: float = 90.0) -> Deployment:
         """The deployment once it has ended."""
 

@@ -1,4 +1,4 @@
-"""The control process: a Celery worker that runs the engine's tasks, with a recorder beside it."""
+"""The control process: a Celery worker that runs the engine's tasks, with a recorder and an announcer beside it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from config.queues import reports_queue
 from config.settings import Settings
 from tasks import alarms, announce, beginning, environment, rollout, runtime, traffic
 from tasks.recording import record, say_listening
-from tasks.runtime import World
+from workers.announcer import Announcer
 from workers.app import make_app
 from workers.broker import connection
 from workers.recorder import Recorder
@@ -40,9 +40,10 @@ def run_control(
         connection(settings, "control"),
         reports_queue(),
         lambda messages: record(world, messages),
-        idle=lambda: _between(world),
+        idle=lambda: say_listening(world),
     )
-    _beside(recorder)
+    announcer = Announcer(world, lambda channel: announce.tell(world, channel, ending=lambda: announcer.ending))
+    _beside(recorder, announcer)
     worker = app.Worker(
         hostname=name or f"{process}@{settings.node}",
         pool=settings.control.pool,
@@ -57,19 +58,15 @@ def run_control(
     return int(worker.exitcode or 0)
 
 
-def _between(world: World) -> None:
-    """What a recorder does between batches."""
-    say_listening(world)
-    announce.tell_outbox(world)
-
-
-def _beside(recorder: Recorder) -> None:
-    # Only once the pool stands: a prefork pool must not fork while the recorder's thread holds a lock.
+def _beside(*threads: Recorder | Announcer) -> None:
+    # Only once the pool stands: a prefork pool must not fork while one of the threads holds a lock.
     def start(**_: object) -> None:
-        recorder.start()
+        for each in threads:
+            each.start()
 
     def stop(**_: object) -> None:
-        recorder.stop()
+        for each in threads:
+            each.stop()
 
     signals.worker_ready.connect(start, weak=False)
     signals.worker_shutting_down.connect(stop, weak=False)

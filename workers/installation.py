@@ -24,6 +24,7 @@ OWN_KEY = "made by slipway up for this machine"
 NOT_FOR_HOSTS = (
     *("SLIPWAY_S3__", "SLIPWAY_GITHUB__", "SLIPWAY_AWS__", "SLIPWAY_LOAD_BALANCERS", "SLIPWAY_ENVIRONMENTS"),
     *("SLIPWAY_ALARMS",),
+    "SLIPWAY_PUBLISHERS",
 )
 """What begins so is the control plane's: hosts need none of it, and their scripts see their agent's variables."""
 SLIPWAY = (sys.executable, "-m", "cli.main")

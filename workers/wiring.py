@@ -37,7 +37,6 @@ from adapters.load_balancers.target_groups import TargetGroupBalancer
 from adapters.metrics.prometheus import render
 from adapters.metrics.redis import RedisCounters
 from adapters.metrics.tally import Tally
-from adapters.publishers.exchange import ExchangePublisher
 from adapters.revisions.s3 import S3Links, make_s3_client
 from adapters.scaling.aws import AwsScaling
 from adapters.scaling.sqs import SqsLifecycleQueue
@@ -56,8 +55,8 @@ from tasks.admitting import create_deployment
 from tasks.measuring import count_call, gather
 from tasks.runtime import World
 from tasks.steering import go_on, stop
-from workers.broker import connection
 from workers.dispatch import CeleryDispatcher
+from workers.publishers import make_publishers
 from workers.sources import RevisionSources
 from workflows import names
 from workflows.admission import instance_arn
@@ -279,7 +278,7 @@ def make_world(settings: Settings, app: Celery) -> World:
         environments=make_environments(settings, store),
         alarms=make_alarms(settings),
         dispatch=CeleryDispatcher(app, pickup_seconds=settings.limits.pickup_seconds),
-        publishers=(ExchangePublisher(connection(settings, "control"), exchange=names.EVENTS_EXCHANGE),),
+        publishers=make_publishers(settings, make_aws(settings)),
         limits=settings.limits,
         now=time.time,
         token=lambda: uuid.uuid4().hex,

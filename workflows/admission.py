@@ -48,7 +48,7 @@ from domain.errors import (
 from domain.fleet import TargetKind
 from domain.group_options import AutoRollbackConfiguration, DeploymentType
 from domain.groups import DeploymentGroup, Selection, TargetInstances
-from domain.happenings import Happening, HappeningType
+from domain.happenings import ROLLBACK, Happening, HappeningType
 from domain.limits import Limits, Quotas
 from domain.moves import Change
 from domain.revisions import RevisionLocation, RevisionType
@@ -129,6 +129,7 @@ def admit(
         alarm_configuration=watched(
             request.override_alarm_configuration, group.alarm_configuration, creator=request.creator
         ),
+        trigger_configurations=group.trigger_configurations,
     )
 
 
@@ -271,6 +272,12 @@ def started(deployment: Deployment) -> Happening:
     return deployment_happening(deployment, HappeningType.DEPLOYMENT_START, at=deployment.create_time)
 
 
+def queued(deployment: Deployment) -> Happening:
+    """What is told beside it if its group is busy and it waits."""
+    waiting = deployment.model_copy(update={"status": moved(deployment.status, DeploymentStatus.QUEUED)})
+    return deployment_happening(waiting, HappeningType.DEPLOYMENT_QUEUED, at=deployment.create_time)
+
+
 def start(
     deployment: Deployment,
     total: int,
@@ -399,7 +406,10 @@ def _under_way(deployment: Deployment, phases: Sequence[Phase], now: Instant) ->
         "phases": tuple(phases),
         "until": now + seconds if seconds else None,
     }
-    return Change(deployment.model_copy(update=update))
+    after = deployment.model_copy(update=update)
+    if deployment.creator != ROLLBACK:
+        return Change(after)
+    return Change(after, (deployment_happening(after, HappeningType.DEPLOYMENT_ROLLBACK, at=now),))
 
 
 def provisioned(deployment: Deployment, green: int, *, name: str, now: Instant, limits: Limits) -> Change | None:

@@ -28,6 +28,7 @@ from domain.limits import Limits
 from domain.moves import Change, Conclude, LaneView, Move, Pass, Resend, Stale, Step, Take
 from domain.reports import EventStatus, HostReport, Outcome
 from workflows import rollback
+from workflows.reporting import overview
 from workflows.telling import deployment_happening, instance_happening
 
 
@@ -63,7 +64,14 @@ def next_move(
     told = []
     if conclude and view.current:
         told.append(
-            instance_happening(view.deployment, view.current.target, conclude.status, conclude.outcomes, at=now)
+            instance_happening(
+                view.deployment,
+                view.current.target,
+                conclude.status,
+                conclude.outcomes,
+                at=now,
+                earlier=view.current.events,
+            )
         )
     if take and view.upcoming and view.upcoming.attempt is None:
         told.append(instance_happening(view.deployment, view.upcoming.target, TargetStatus.IN_PROGRESS, (), at=now))
@@ -379,8 +387,15 @@ def _never_answered(record: TargetRecord) -> bool:
     return all(held.start_time is None for held in record.events.values())
 
 
-def ended(deployment: Deployment, status: DeploymentStatus, error: ErrorInformation | None, *, now: float) -> Change:
-    """The deployment in a final status, and its one terminal event."""
+def ended(
+    deployment: Deployment,
+    status: DeploymentStatus,
+    error: ErrorInformation | None,
+    *,
+    now: float,
+    result: Progress | None = None,
+) -> Change:
+    """The deployment in a final status, and its one terminal event. `result` is how the phase under way came out."""
     after = deployment.model_copy(
         update={"status": moved(deployment.status, status), "error_information": error, "complete_time": now}
     )
@@ -389,7 +404,7 @@ def ended(deployment: Deployment, status: DeploymentStatus, error: ErrorInformat
         DeploymentStatus.FAILED: HappeningType.DEPLOYMENT_FAILURE,
         DeploymentStatus.STOPPED: HappeningType.DEPLOYMENT_STOP,
     }[status]
-    return Change(after, (deployment_happening(after, kind, at=now),))
+    return Change(after, (deployment_happening(after, kind, at=now, overview=overview(after, result)),))
 
 
 def spoiled(change: Change, why: ErrorInformation) -> Change:
@@ -400,4 +415,6 @@ def spoiled(change: Change, why: ErrorInformation) -> Change:
         told = (*after.status_messages, why.message)
         return Change(after.model_copy(update={"status_messages": told}), change.happenings)
     before = after.model_copy(update={"status": DeploymentStatus.IN_PROGRESS})
-    return ended(before, DeploymentStatus.FAILED, why, now=after.complete_time or 0.0)
+    failed = ended(before, DeploymentStatus.FAILED, why, now=after.complete_time or 0.0)
+    counted = {"overview": change.happenings[0].overview}
+    return Change(failed.deployment, tuple(each.model_copy(update=counted) for each in failed.happenings))

@@ -27,7 +27,7 @@ from domain.group_options import (
     TriggerConfig,
 )
 from domain.groups import DeploymentGroup
-from domain.happenings import HappeningType
+from domain.happenings import TRIGGER_EVENTS
 from domain.limits import Quotas
 from workflows.admission import check_rollback
 from workflows.alarms import check_alarms
@@ -68,7 +68,7 @@ def _check_triggers(triggers: Sequence[TriggerConfig]) -> None:
         if not TOPIC_ARN.fullmatch(trigger.trigger_target_arn or ""):
             raise InvalidTriggerConfig(f"The trigger {trigger.trigger_name} needs the ARN of an SNS topic.")
         events = trigger.trigger_events or ()
-        if not events or not set(events) <= {kind.value for kind in HappeningType}:
+        if not events or not set(events) <= {kind.value for kind in TRIGGER_EVENTS}:
             raise InvalidTriggerConfig(f"The trigger {trigger.trigger_name} needs events that there are.")
     if len({trigger.trigger_name for trigger in triggers}) < len(triggers):
         raise InvalidTriggerConfig("Two triggers have the same name.")

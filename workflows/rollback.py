@@ -21,12 +21,12 @@ from domain.deployments import (
 )
 from domain.group_options import AutoRollbackEvent
 from domain.groups import DeploymentGroup
+from domain.happenings import ROLLBACK
 from domain.lifecycle import Event
 from domain.moves import Change
 from domain.reports import EventStatus
 from domain.values import Instant
-
-CREATOR = "codeDeployRollback"
+from workflows.telling import with_rollback
 
 _STOPPED_BY: Mapping[DeploymentErrorCode, AutoRollbackEvent] = {
     DeploymentErrorCode.ALARM_ACTIVE: AutoRollbackEvent.DEPLOYMENT_STOP_ON_ALARM,
@@ -37,7 +37,7 @@ _STOPPED_BY: Mapping[DeploymentErrorCode, AutoRollbackEvent] = {
 def wanted(deployment: Deployment) -> bool:
     """Whether a deployment that ended so is to be rolled back, if that can be. A rollback never is, nor one to single
     instances."""
-    if deployment.creator == CREATOR or deployment.only:
+    if deployment.creator == ROLLBACK or deployment.only:
         return False
     event = _event(deployment)
     if event is AutoRollbackEvent.DEPLOYMENT_STOP_ON_REQUEST and deployment.rollback_on_stop is not None:
@@ -93,7 +93,7 @@ def rollback_of(
         previous_revision=deployment.previous_revision,
         create_time=now,
         description=f"Rolls back {deployment.deployment_id}",
-        creator=CREATOR,
+        creator=ROLLBACK,
         ignore_application_stop_failures=deployment.ignore_application_stop_failures,
         file_exists_behavior=(last or deployment).file_exists_behavior,
         deployment_style=deployment.deployment_style,
@@ -104,6 +104,7 @@ def rollback_of(
         source_environment=deployment.source_environment,
         green_environment=deployment.green_environment,
         rollback_info=info,
+        trigger_configurations=group.trigger_configurations,
         # Where green had taken blue's place already, blue takes it back.
         takes_over=deployment.gives_back if deployment.blue_gave_way else None,
     )
@@ -119,7 +120,7 @@ def told(change: Change, info: RollbackInfo) -> Change:
     if not wanted(change.deployment):
         return change
     after = change.deployment.model_copy(update={"rollback_info": info})
-    return Change(after, change.happenings)
+    return Change(after, tuple(with_rollback(happening, info) for happening in change.happenings))
 
 
 def was_touched(record: TargetRecord) -> bool:

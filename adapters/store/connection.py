@@ -19,6 +19,7 @@ from redis.client import Pipeline
 from redis.retry import Retry
 
 from adapters.store.records import compact
+from domain.channels import MOST_WAITING
 from domain.errors import WorldError
 
 SECONDS = 10.0
@@ -33,8 +34,9 @@ Answer: TypeAlias = Any
 class Connection:
     """A server and the prefix of everything kept in it; safe for threads and after a fork."""
 
-    def __init__(self, url: str, prefix: str) -> None:
+    def __init__(self, url: str, prefix: str, *, most_waiting: int = MOST_WAITING) -> None:
         self.prefix = prefix
+        self._most_waiting = most_waiting
         self.where = shown(url)
         self._redis = redis.Redis.from_url(
             plain(url),
@@ -52,9 +54,9 @@ class Connection:
         source, sha = script(name)
         with self._answering():
             try:
-                return self._redis.evalsha(sha, 0, self.prefix, compact(given))
+                return self._redis.evalsha(sha, 0, self.prefix, compact(given), self._most_waiting)
             except redis.exceptions.NoScriptError:
-                return self._redis.eval(source, 0, self.prefix, compact(given))
+                return self._redis.eval(source, 0, self.prefix, compact(given), self._most_waiting)
 
     def ask(self, command: Callable[[redis.Redis], Answer]) -> Answer:
         """Run a command that only reads."""

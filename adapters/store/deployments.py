@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from adapters.store.connection import Answer
 from adapters.store.contention import tries
+from adapters.store.outbox import as_told
 from adapters.store.part import Part
 from adapters.store.records import instant, pairs
 from domain import reasons
@@ -33,6 +34,7 @@ class Deployments(Part):
         token: str | None,
         queue: bool,
         happenings: Sequence[Happening] = (),
+        if_queued: Sequence[Happening] = (),
         most: int = UNLIMITED,
         first: bool = False,
     ) -> Admitted:
@@ -51,7 +53,8 @@ class Deployments(Part):
             "document": deployment.model_dump_json(),
             "queued": as_queued(deployment).model_dump_json(),
             "nonce": secrets.token_hex(8),
-            "happenings": [happening.model_dump_json() for happening in happenings],
+            "happenings": as_told(happenings),
+            "if_queued": as_told(if_queued),
         }
         verdict, deployment_id, waits = self._connection.run("admit", given)
         if verdict == "full":
@@ -150,7 +153,7 @@ class Deployments(Part):
             "nonce": secrets.token_hex(8),
             "document": change.deployment.model_dump_json(),
             "final": change.deployment.status.final,
-            "happenings": [happening.model_dump_json() for happening in change.happenings],
+            "happenings": as_told(change.happenings),
         }
         freed: str | None = self._connection.run("change", given)
         return freed

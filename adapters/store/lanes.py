@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from adapters.store.connection import Answer
 from adapters.store.contention import tries
+from adapters.store.outbox import as_told
 from adapters.store.part import Part
 from adapters.store.records import compact, decode_record, encode_record, instant, pairs
 from adapters.store.steps import Written, take_step
@@ -156,7 +157,7 @@ class Lanes(Part):
             "lane_after": _encode_lane(written.lane),
             "records": list(_record_edits(marks, written, phase)),
             "check_at": instant(step.check_at),
-            "happenings": [happening.model_dump_json() for happening in step.happenings],
+            "happenings": as_told(step.happenings),
             **_host_edit(view, marks, step),
         }
         return bool(self._connection.run("step", given))

@@ -11,27 +11,27 @@ from collections.abc import Sequence
 from adapters.store.memory_deployments import MemoryDeployments
 from adapters.store.memory_directory import MemoryDirectory
 from adapters.store.memory_lanes import MemoryLanes
+from adapters.store.memory_outbox import MemoryOutbox
 from adapters.store.memory_reports import MemoryReports
 from adapters.store.memory_shelf import MemoryShelf
-from adapters.store.outbox import checked_place
 from domain.access import AccessKey
 from domain.applications import Application
+from domain.channels import MOST_WAITING
 from domain.configs import DeploymentConfig
 from domain.environments import EnvironmentRecord
 from domain.fleet import ArnHolder, Instance
 from domain.groups import DeploymentGroup
-from domain.happenings import Happening
 from domain.moves import Shown
 from domain.ports import Directory, Shelf
 from domain.revisions import Revision
 from domain.scaling import OpenAction
 
 
-class MemoryStore(MemoryDeployments, MemoryLanes, MemoryReports):
-    """Everything under one lock; `log_limit` is in bytes per event."""
+class MemoryStore(MemoryDeployments, MemoryLanes, MemoryReports, MemoryOutbox):
+    """Everything under one lock; `log_limit` is in bytes per event, `most_waiting` in happenings."""
 
-    def __init__(self, *, log_limit: int = 1_048_576) -> None:
-        super().__init__(log_limit)
+    def __init__(self, *, log_limit: int = 1_048_576, most_waiting: int = MOST_WAITING) -> None:
+        super().__init__(log_limit, most_waiting)
         self._owner = secrets.token_hex(8)
         self._claims: dict[str, tuple[str, float]] = {}
         self._applications = MemoryDirectory[Application](self._lock)
@@ -112,30 +112,6 @@ class MemoryStore(MemoryDeployments, MemoryLanes, MemoryReports):
             application_name=application.application_name if application else None,
             group_name=group.deployment_group_name if group else None,
         )
-
-    def outbox(self, *, limit: int = 100) -> list[tuple[str, Happening]]:
-        """Happenings not told yet, oldest first, each with its place in the outbox."""
-        with self._lock:
-            return list(self._outbox.items())[: max(limit, 0)]
-
-    def outbox_count(self) -> int:
-        """How many happenings were not told yet."""
-        with self._lock:
-            return len(self._outbox)
-
-    def told(self, places: Sequence[str]) -> None:
-        """Move happenings that were told from the outbox to the history."""
-        with self._lock:
-            for place in places:
-                if (happening := self._outbox.pop(place, None)) is not None:
-                    self._history.append((self._place(), happening))
-
-    def history(self, *, after: str = "", limit: int = 100) -> list[tuple[str, Happening]]:
-        """Happenings told lately, oldest first, each with a cursor; raises CallerError for a cursor that is none."""
-        last = int(checked_place(after).partition("-")[0]) if after else 0
-        with self._lock:
-            found = [entry for entry in self._history if int(entry[0].partition("-")[0]) > last]
-            return found[: max(limit, 0)]
 
     def claim(self, name: str, seconds: float) -> bool:
         """Take (or, as its holder, keep) a lease; the holder is this store."""

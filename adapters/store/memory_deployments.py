@@ -33,6 +33,7 @@ class MemoryDeployments(MemoryPart):
         token: str | None,
         queue: bool,
         happenings: Sequence[Happening] = (),
+        if_queued: Sequence[Happening] = (),
         most: int = UNLIMITED,
         first: bool = False,
     ) -> Admitted:
@@ -51,6 +52,8 @@ class MemoryDeployments(MemoryPart):
             if token:
                 self._tokens[token] = (deployment.deployment_id, time.monotonic() + TOKEN_SECONDS)
             self._tell(happenings)
+            if running is not None:
+                self._tell(if_queued)
             return Admitted(deployment_id=deployment.deployment_id, queued=running is not None)
 
     def _remembered(self, token: str | None) -> str | None:

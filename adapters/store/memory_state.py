@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,7 +10,6 @@ from threading import RLock
 
 from adapters.store.logs import Log
 from adapters.store.memory_shelf import kept
-from adapters.store.outbox import MOST_HISTORY
 from domain.deployments import Deployment, Lane, Progress, TargetRecord
 from domain.fleet import AgentSeen, HostRecord
 from domain.happenings import Happening
@@ -40,7 +40,7 @@ class Run:
 class MemoryPart:
     """One part of the store's methods."""
 
-    def __init__(self, log_limit: int) -> None:
+    def __init__(self, log_limit: int, most_waiting: int) -> None:
         self._lock = RLock()
         self._log_limit = log_limit
         self._runs: dict[str, Run] = {}
@@ -50,13 +50,8 @@ class MemoryPart:
         self._hosts: dict[tuple[str, str], HostRecord] = {}
         self._seen: dict[str, AgentSeen] = {}
         self._agents: dict[str, Instant] = {}
-        self._outbox: dict[str, Happening] = {}
-        self._history: deque[tuple[str, Happening]] = deque(maxlen=MOST_HISTORY)
-        self._places = iter(range(1, 2**62))
+        self._happened: deque[tuple[int, Happening]] = deque(maxlen=most_waiting)
+        self._numbers = itertools.count(1)
 
     def _tell(self, happenings: Sequence[Happening]) -> None:
-        for happening in happenings:
-            self._outbox[self._place()] = kept(happening)
-
-    def _place(self) -> str:
-        return f"{next(self._places)}-0"
+        self._happened.extend((next(self._numbers), kept(happening)) for happening in happenings)

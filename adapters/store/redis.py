@@ -17,6 +17,7 @@ from adapters.store.reports import Reports
 from adapters.store.shelves import RedisShelf
 from domain.access import AccessKey
 from domain.applications import Application
+from domain.channels import MOST_WAITING
 from domain.configs import DeploymentConfig
 from domain.environments import EnvironmentRecord
 from domain.fleet import ArnHolder, Instance
@@ -27,10 +28,13 @@ from domain.scaling import OpenAction
 
 
 class RedisStore(Deployments, Lanes, Reports, Outbox):
-    """`url` is redis://, rediss://, unix:///path?db=0 or redis+socket:///path; `log_limit` is in bytes per event."""
+    """`url` is redis://, rediss://, unix:///path?db=0 or redis+socket:///path; `log_limit` is in bytes per event,
+    `most_waiting` in happenings."""
 
-    def __init__(self, url: str, *, prefix: str = "slipway", log_limit: int = 1_048_576) -> None:
-        super().__init__(Connection(url, prefix), log_limit)
+    def __init__(
+        self, url: str, *, prefix: str = "slipway", log_limit: int = 1_048_576, most_waiting: int = MOST_WAITING
+    ) -> None:
+        super().__init__(Connection(url, prefix, most_waiting=most_waiting), log_limit)
         self._owner = secrets.token_hex(8)
         self._parsed = {}
         self._applications = RedisDirectory(self._connection, self._keys, "application", Application)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from pydantic import ValidationError
@@ -30,11 +31,13 @@ from domain.errors import (
     InvalidInput,
     InvalidOnPremisesTagCombination,
     NameTaken,
+    WorldError,
 )
 from domain.groups import DeploymentGroup, group_name
 from domain.scaling import ScalingHook
 from workflows.resources import check_group
 from workflows.scaling_hooks import without
+from workflows.telling import triggers_stored
 
 MOST_AT_ONCE = 100
 _AS_GIVEN = (
@@ -93,7 +96,19 @@ def add_group(site: Site, given: Given, ours: dict[str, Any]) -> DeploymentGroup
     with hooks.installed(site, made.hooks):
         if not site.store.groups.add(made):
             raise _already_exists(of, name)
+    _test_triggers(site, of, made, None)
     return made
+
+
+def _test_triggers(site: Site, of: Application, group: DeploymentGroup, before: DeploymentGroup | None) -> None:
+    """Have topics hear of their triggers. A word that cannot be kept now is no reason to fail the call: the group is
+    stored."""
+    told = triggers_stored(
+        group, before, application_name=of.application_name, event_id=f"test:{site.new_uuid()}", at=site.now()
+    )
+    if told is not None:
+        with suppress(WorldError):
+            site.store.tell([told])
 
 
 def update_deployment_group(site: Site, given: Given) -> Answer:
@@ -118,6 +133,7 @@ def update_deployment_group(site: Site, given: Given) -> Answer:
     again = not _HOOKED.isdisjoint(changes)
     with hooks.installed(site, wanted if again else without(wanted, found.hooks), before=found.hooks):
         changed = _changed(site, of, found, edit)
+    _test_triggers(site, of, changed, found)
     return {"hooksNotCleanedUp": hooks.removed(site, (*found.hooks, *wanted), kept=changed.hooks)}
 
 

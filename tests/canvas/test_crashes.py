@@ -62,7 +62,7 @@ def test_control_dies_and_the_deployments_go_on(site: Site, tmp_path: Path, poin
             assert (last.deployment_id, last.status) == (second, DeploymentStatus.SUCCEEDED)
         assert group.target_revision is not None
         assert site.world.store.running(group.deployment_group_id) is None
-        wait_until(lambda: not site.world.store.outbox(), "an empty outbox")
+        wait_until(site.all_told, "all to be told")
         history = [h for _, h in site.world.store.history(limit=5000)]
         for each in (first, second):
             assert len({h.event_id for h in history if h.deployment_id == each and h.type in TERMINAL}) == 1

@@ -67,6 +67,6 @@ def test_every_request_makes_one_deployment_and_every_hook_runs_once(site: Site,
             assert sorted(ran) == sorted(
                 f"{event} {each}" for event in ("AfterInstall", "ValidateService") for each in mine
             )
-    wait_until(lambda: not site.world.store.outbox(), "an empty outbox")
+    wait_until(site.all_told, "all to be told")
     ends = [h.deployment_id for _, h in site.world.store.history(limit=5000) if h.type in TERMINAL]
     assert sorted(set(ends)) == sorted(each for _, each in site.world.store.recent())

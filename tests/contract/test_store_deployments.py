@@ -1,4 +1,4 @@
-"""Deployments as a whole: admission, the group's queue, indexes, edits, the outbox and leases."""
+"""Deployments as a whole: admission, the group's queue, indexes, edits, what they tell, and leases."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from domain.applications import Application
 from domain.deployments import Deployment, DeploymentStatus, Progress
-from domain.errors import CallerError, Conflict, DeploymentLimitExceeded, IllegalMove
+from domain.errors import Conflict, DeploymentLimitExceeded, IllegalMove
 from domain.groups import DeploymentGroup
 from domain.moves import Admitted, Change, Shown
 from domain.ports import Store
@@ -45,7 +45,7 @@ def test_a_busy_group_refuses_and_names_who_is_in_the_way(store: Store) -> None:
         store.admit(a_deployment("d-2"), token="t", queue=False, happenings=[a_happening()])
     assert refusal.value.running == "d-1"
     assert store.deployment("d-2") is None
-    assert store.outbox() == []
+    assert store.history() == []
     assert store.active() == ["d-1"]
     assert admit(store, "d-3", group="g-2") == Admitted("d-3")
 
@@ -63,7 +63,7 @@ def test_a_token_seen_before_answers_with_its_deployment(store: Store) -> None:
     again = store.admit(a_deployment("d-2"), token="t", queue=False, happenings=[a_happening(2)])
     assert again == Admitted("d-1", repeated=True)
     assert store.deployment("d-2") is None
-    assert [happening for _, happening in store.outbox()] == [a_happening(1)]
+    assert [happening for _, happening in store.history()] == [a_happening(1)]
 
 
 def test_a_token_of_a_waiting_deployment_says_that_it_waits(store: Store) -> None:
@@ -129,7 +129,7 @@ def test_a_change_and_its_happenings_are_one(store: Store) -> None:
     assert changed is not None
     assert changed.deployment.status is DeploymentStatus.IN_PROGRESS
     assert status_of(store, "d-1") is DeploymentStatus.IN_PROGRESS
-    assert [happening for _, happening in store.outbox()] == [a_happening(1), a_happening(2), a_happening(3)]
+    assert [happening for _, happening in store.history()] == [a_happening(1), a_happening(2), a_happening(3)]
 
 
 def test_an_edit_may_change_nothing(store: Store) -> None:
@@ -285,34 +285,6 @@ def test_one_token_makes_one_deployment(store: Store) -> None:
     assert len({answer.deployment_id for answer in answers}) == 1
     assert sorted(answer.repeated for answer in answers) == [False] + [True] * 7
     assert len(store.active()) == 1
-
-
-def test_the_outbox_forgets_what_was_told_and_the_history_keeps_it(store: Store) -> None:
-    store.admit(a_deployment(), token=None, queue=False, happenings=[a_happening(n) for n in range(4)])
-    first, second = store.outbox(limit=2)
-    store.told([second[0], first[0], "nonsense", "99-0"])
-    store.told([first[0]])
-    assert [happening.event_id for _, happening in store.outbox()] == ["e-2", "e-3"]
-    history = store.history()
-    assert [happening.event_id for _, happening in history] == ["e-1", "e-0"]
-    assert store.history(after=history[0][0]) == history[1:]
-    assert store.history(after=history[1][0]) == []
-    assert store.history(limit=1) == history[:1]
-    store.told([])
-
-
-def test_a_cursor_that_is_none_is_refused(store: Store) -> None:
-    with pytest.raises(CallerError, match="no place in the history"):
-        store.history(after="1; FLUSHALL")
-
-
-def test_the_history_is_bounded(store: Store) -> None:
-    store.admit(a_deployment(), token=None, queue=False)
-    for _ in range(11):
-        store.change("d-1", to_status(DeploymentStatus.CREATED, *(a_happening(n) for n in range(1000))))
-    while places := [place for place, _ in store.outbox(limit=2000)]:
-        store.told(places)
-    assert 10_000 <= len(store.history(limit=20_000)) < 10_500
 
 
 def test_a_lease_has_one_holder(open_store: Callable[..., tuple[Store, Peers]]) -> None:

@@ -157,7 +157,7 @@ def test_a_step_is_written_as_a_whole(store: Store) -> None:
     assert store.progress("d-1", 0) == Progress(version=2, total=2, taken=2, succeeded=1, lanes=1)
     assert store.lane("d-1", 0, 0).step == 2
     assert store.due(NOW + 99) == [Due("d-1", 0, 0, NOW + 99)]
-    assert [happening for _, happening in store.outbox()] == [a_happening(1), a_happening(2)]
+    assert [happening for _, happening in store.history()] == [a_happening(1), a_happening(2)]
     known = HostRecord(health=InstanceHealth.HEALTHY, revision="r-1", deployment_id="d-1")
     assert store.host_records("g-1", [host(1), host(0)]) == [HostRecord(), known]
     assert store.host_records("g-2", [host(0)]) == [HostRecord()]

@@ -189,7 +189,7 @@ def test_a_restart_keeps_everything(crashing: RedisServer, redis_store: RedisSto
             redis_store.progress("d-1", 0),
             redis_store.lane("d-1", 0, 0),
             redis_store.due(NOW + 99),
-            redis_store.outbox(),
+            redis_store.history(),
             redis_store.log("d-1", taken.target.target_id, "Install"),
             redis_store.active(),
             redis_store.running("g-1"),
@@ -204,7 +204,7 @@ def test_a_restart_keeps_everything(crashing: RedisServer, redis_store: RedisSto
 def test_a_server_that_is_away_is_the_worlds_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "RETRIES", 1)
     store = RedisStore(f"unix://user:hush@{tmp_path}/none.sock?db=0&password=hush")
-    for ask in (store.ping, lambda: store.deployment("d-1"), lambda: store.claim("x", 1), store.outbox):
+    for ask in (store.ping, lambda: store.deployment("d-1"), lambda: store.claim("x", 1), store.history):
         with pytest.raises(WorldError, match="does not answer") as told:
             ask()
         assert "hush" not in str(told.value)

@@ -16,6 +16,7 @@ from adapters.store.memory import MemoryStore
 from adapters.store.redis import RedisStore
 from domain.access import AccessKey, Policy
 from domain.applications import Application
+from domain.channels import DeadLetter
 from domain.deployments import DeploymentStatus, Phase, Progress, TargetStatus
 from domain.errors import SlipwayError
 from domain.fleet import HostRecord
@@ -37,6 +38,7 @@ from tests.contract.store_values import NOW, a_deployment, a_happening, a_target
 
 DEPLOYMENTS = [f"d-{number}" for number in range(3)]
 GROUPS = ["g-1", "g-2"]
+CHANNELS = ["exchange", "webhook:a/b"]
 HOSTS = [a_target(index).target.target_id for index in range(5)]
 PHASES = (Phase(first=0, count=3, events=(Event.INSTALL,)), Phase(first=2, count=3, events=(Event.BLOCK_TRAFFIC,)))
 EVENTS = [Event.INSTALL, Event.BLOCK_TRAFFIC, Event.VALIDATE_SERVICE]
@@ -146,10 +148,25 @@ class Sameness(RuleBasedStateMachine):
             self.both(lambda store: store.watched(due))
             self.both(lambda store: store.postpone([(due[which % len(due)], check_at)]))
 
-    @rule(places=st.sets(st.integers(0, 3)))
-    def told(self, places: set[int]) -> None:
+    @rule(at=moments, channel=st.sampled_from(CHANNELS))
+    def serve(self, at: float, channel: str) -> None:
+        self.both(lambda store: store.serve([channel], now=at))
+
+    @rule(channel=st.sampled_from(CHANNELS), on=st.integers(-1, 3), letters=st.integers(0, 2), off=st.integers(-1, 1))
+    def told(self, channel: str, on: int, letters: int, off: int) -> None:
+        before = {state.name: state.told for state in self.memory.channels()}.get(channel, 0) + off
+        after = min(before + on, len(self.memory.history(limit=1000)))
+        dead = [DeadLetter(happening=a_happening(n), at=NOW) for n in range(letters)]
+        self.both(lambda store: store.told(channel, before=before, after=after, letters=dead))
+
+    @rule(channel=st.sampled_from(CHANNELS), told=st.integers(0, 2), tries=st.integers(1, 3), at=moments, why=texts)
+    def hold(self, channel: str, told: int, tries: int, at: float, why: str) -> None:
+        self.both(lambda store: store.hold(channel, before=told, tries=tries, since=at, again_at=at + 1, why=why))
+
+    @rule(channel=st.sampled_from(CHANNELS))
+    def redrive(self, channel: str) -> None:
         for store in (self.memory, self.redis):
-            store.told([place for number, (place, _) in enumerate(store.outbox()) if number in places])
+            store.forget_dead_letters(channel, [place for place, _ in store.dead_letters(channel, limit=1)])
 
     @rule(name=names, at=moments)
     def add(self, name: str, at: float) -> None:
@@ -193,8 +210,9 @@ class Sameness(RuleBasedStateMachine):
         self.both(lambda store: (store.shown(DEPLOYMENTS), store.active_count()))
         self.both(lambda store: [(store.running(g), store.recent(group_id=g)) for g in GROUPS])
         self.both(lambda store: [store.host_records(g, HOSTS) for g in GROUPS])
-        self.both(lambda store: (store.due(NOW + 200), store.due(NOW + 50), told_of(store.outbox())))
-        self.both(lambda store: told_of(store.history()))
+        self.both(lambda store: (store.due(NOW + 200), store.due(NOW + 50), store.happened(after=1)))
+        self.both(lambda store: (store.history(), store.channels()))
+        self.both(lambda store: [told_of(store.dead_letters(channel)) for channel in CHANNELS])
         for name in DEPLOYMENTS:
             if self.memory.deployment(name):
                 self.both(partial(held, name=name))

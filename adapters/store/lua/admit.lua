@@ -32,4 +32,5 @@ redis.call('ZADD', key('recent', input.group), input.created, input.id)
 redis.call('ZADD', key('recent-of', input.application), input.created, input.id)
 if token then redis.call('SET', token, input.id, 'EX', input.token_seconds) end
 tell(input.happenings)
+if running then tell(input.if_queued) end
 return {'new', input.id, running and 1 or 0}

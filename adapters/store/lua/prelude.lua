@@ -1,5 +1,6 @@
 -- What every script begins with. ARGV[1] is the prefix of all keys, ARGV[2] the input as JSON; every number in the input
--- that is a time comes as text, because cjson would round it.
+-- that is a time comes as text, because cjson would round it. ARGV[3] is how many happenings are kept for a channel that
+-- is away.
 local prefix = ARGV[1]
 local input = cjson.decode(ARGV[2])
 
@@ -15,8 +16,16 @@ local function key(...)
   return table.concat(words, ':')
 end
 
+-- What is told outside stands in one stream, numbered; each channel knows how far it has come in it.
 local function tell(happenings)
-  for _, happening in ipairs(happenings) do redis.call('XADD', key('outbox'), '*', 'd', happening) end
+  for _, happening in ipairs(happenings) do
+    local number = redis.call('INCR', key('happened', 'last'))
+    redis.call('XADD', key('happened'), 'MAXLEN', '~', ARGV[3], number .. '-0', 'd', happening)
+  end
+end
+
+local function last_told()
+  return tonumber(redis.call('GET', key('happened', 'last')) or 0)
 end
 
 local function page_of(index)

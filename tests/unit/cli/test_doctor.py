@@ -1,4 +1,4 @@
-"""What the doctor says of load balancers and alarms."""
+"""What the doctor says of load balancers, alarms and channels."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 
 from cli import doctor
 from config.settings import Settings
+from domain.channels import ChannelState
 from tests.alarm_places import server, vector
 
 
@@ -33,3 +34,20 @@ def test_each_alarm_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not away.well
     assert "http://127.0.0.1:1 does not answer" in away.detail
     assert "the entry bad of the setting alarms" in away.advice
+
+
+def test_a_channel_that_is_well_one_that_fails_and_one_with_dead_letters() -> None:
+    well = doctor._channel(ChannelState(name="exchange", told=7), served=True, now=100.0)
+    assert (well.well, well.detail) == (True, "0 events wait for it")
+    failing = ChannelState(name="sns", waiting=3, tries=4, failing_since=40.0, why="AWS does not answer", lost=2)
+    gone = doctor._channel(failing, served=True, now=100.0)
+    assert not gone.well
+    assert gone.detail == (
+        "has failed for 60 seconds, 4 tries: AWS does not answer; 3 events wait for it; it will never be told of 2 "
+        "earlier ones"
+    )
+    dead = doctor._channel(ChannelState(name="webhook:chat", dead=1), served=True, now=100.0)
+    assert not dead.well
+    assert "slipway events --redrive webhook:chat" in dead.advice
+    other = doctor._channel(ChannelState(name="old", waiting=1), served=False, now=100.0)
+    assert other.detail == "1 events wait for it; it is not in these settings"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from domain.happenings import TERMINAL, HappeningType
+from domain.happenings import TERMINAL, TRIGGER_EVENTS, Happening, HappeningType
 
 KEYS = {
     "DeploymentStart": "deployment.start",
@@ -17,6 +17,8 @@ KEYS = {
     "InstanceSuccess": "instance.success",
     "InstanceFailure": "instance.failure",
     "InstanceReady": "instance.ready",
+    "DeploymentQueued": "deployment.queued",
+    "TriggerTest": "trigger.test",
 }
 
 
@@ -25,8 +27,25 @@ def test_routing_key(kind: HappeningType) -> None:
     assert kind.routing_key == KEYS[kind.value]
 
 
-def test_the_types_are_those_a_trigger_can_name() -> None:
+def test_the_types_are_those_a_trigger_can_name_and_two_of_ours() -> None:
     assert {kind.value for kind in HappeningType} == set(KEYS)
+    assert set(HappeningType) - TRIGGER_EVENTS == {HappeningType.DEPLOYMENT_QUEUED, HappeningType.TRIGGER_TEST}
+
+
+def test_what_an_earlier_version_kept_is_read() -> None:
+    kept = {
+        "eventId": "d-1:end",
+        "type": "DeploymentSuccess",
+        "at": 1.5,
+        "applicationName": "shop",
+        "deploymentGroupName": "web",
+        "deploymentGroupId": "g-1",
+        "deploymentId": "d-1",
+        "status": "Succeeded",
+    }
+    happening = Happening.model_validate(kept)
+    assert happening.model_dump(mode="json", exclude_defaults=True) == kept
+    assert happening.kinds == {HappeningType.DEPLOYMENT_SUCCESS}
 
 
 def test_three_types_end_a_deployment() -> None:

@@ -101,7 +101,7 @@ class Engine:
             environments=self.environments,
             alarms=self.alarms,
             dispatch=self.sent,
-            publishers=(),
+            publishers={},
             limits=Limits(),
             quotas=Quotas(targets=MOST_TARGETS),
             now=lambda: self.now,

@@ -85,7 +85,7 @@ def test_an_active_alarm_ends_a_deployment_before_a_target_is_laid_out(engine: E
     assert ended.status_messages == ("The alarm errors is active: 0.27 is above 0.05",)
     assert (ended.total, ended.start_time, engine.store.targets(ended.deployment_id)) == (0, None, [])
     assert not engine.sent.named("open_lanes")
-    told = [happening.type for _, happening in engine.store.outbox()]
+    told = [happening.type for _, happening in engine.store.history()]
     assert told == [HappeningType.DEPLOYMENT_START, HappeningType.DEPLOYMENT_STOP]
 
 

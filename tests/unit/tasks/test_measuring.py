@@ -11,7 +11,18 @@ from adapters.metrics.memory import MemoryCounters
 from adapters.metrics.tally import Tally
 from domain.deployments import CreateDeployment
 from domain.errors import WorldError
-from domain.metrics import API_CALLS, DEPLOYMENTS, EVENTS, OUTBOX_EVENTS, QUEUE_MESSAGES, UP, Series
+from domain.metrics import (
+    API_CALLS,
+    CHANNEL_FAILING,
+    DEAD_LETTERS,
+    DEPLOYMENTS,
+    EVENTS,
+    EVENTS_LOST,
+    EVENTS_WAITING,
+    QUEUE_MESSAGES,
+    UP,
+    Series,
+)
 from domain.reports import AgentHello, AgentReports
 from tasks.admitting import create_deployment
 from tasks.beginning import begin
@@ -61,7 +72,22 @@ def test_deployments_are_there_by_status_and_counted_once_when_they_end(engine: 
     assert numbers[Series(DEPLOYMENTS.name, ("Created",))] == 0
     ended = {series.labels: value for series, value in numbers.items() if series.family.endswith("ended_total")}
     assert ended == {("Stopped",): 1, ("Failed",): 1}
-    assert numbers[Series(OUTBOX_EVENTS.name)] == 4
+
+
+def test_channels_are_told_apart(engine: Engine, counting: Counting) -> None:
+    created(counting)
+    engine.store.serve(["exchange", "webhook:chat"], now=engine.now)
+    engine.store.told("exchange", before=0, after=1)
+    engine.store.hold("webhook:chat", before=0, tries=2, since=engine.now - 30, again_at=engine.now, why="away")
+    numbers = counting.numbers()
+    found = {
+        channel: [
+            numbers[Series(family.name, (channel,))]
+            for family in (EVENTS_WAITING, EVENTS_LOST, DEAD_LETTERS, CHANNEL_FAILING)
+        ]
+        for channel in ("exchange", "webhook:chat")
+    }
+    assert found == {"exchange": [0, 0, 0, 0], "webhook:chat": [1, 0, 0, 30]}
 
 
 def test_events_are_counted_by_outcome_and_timed_if_they_ran(counting: Counting) -> None:

@@ -116,7 +116,7 @@ def test_a_launch_is_one_deployment_however_often_it_is_told(scene: Scene) -> No
     (deployment,) = scene.new()
     assert (deployment.only, deployment.creator) == (("i-new",), "autoscaling")
     assert scene.engine.sent.named("begin") == [(deployment.deployment_id,)]
-    assert [each.type.value for _, each in scene.engine.store.outbox()] == ["DeploymentStart"]
+    assert [each.type.value for _, each in scene.engine.store.history()] == ["DeploymentStart"]
 
 
 def test_a_crash_before_the_action_is_kept_makes_nothing_twice(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ def test_hosts_are_given_no_key_of_the_control_plane() -> None:
         "slipway_github__tokens": "hush",
         "SLIPWAY_AWS__SECRET_ACCESS_KEY": "hush",
         "SLIPWAY_LOAD_BALANCERS": '{"web": {"kind": "webhook", "secret": "hush"}}',
+        "SLIPWAY_PUBLISHERS__WEBHOOKS": '{"chat": {"secret": "hush"}}',
         "SLIPWAY_ENVIRONMENTS": '{"vms": {"environment": {"TOKEN": "hush"}}}',
     }
     assert for_hosts(environment) == {"PATH": "/bin", "SLIPWAY_HOME": ".slipway"}

@@ -237,7 +237,7 @@ def test_whatever_happens_the_promises_hold(world: World, data: st.DataObject) -
         world.check()
     over = world.deployment
     assert over.status.final
-    told = [happening.type for _, happening in world.store.outbox(limit=10_000)]
+    told = [happening.type for _, happening in world.store.history(limit=10_000)]
     assert sum(kind in TERMINAL for kind in told) == 1
     if over.status is DeploymentStatus.SUCCEEDED:
         assert len(world.serving) >= max(1, world.floor)

@@ -161,7 +161,7 @@ class World:
         return decide.conclude_phase(deployment, self.progress, now=self.clock, sample=self.records)
 
     def told(self) -> list[Happening]:
-        return [happening for _, happening in self.store.outbox(limit=10_000)]
+        return [happening for _, happening in self.store.history(limit=10_000)]
 
     def check(self) -> None:
         """Never more in flight than the cap, never fewer healthy than the floor, counters that add up."""

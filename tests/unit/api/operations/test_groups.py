@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from domain.errors import WorldError
 from tests.unit.api.operations.calling import LONG, ROLE, S3, Api, without
 
 NAMED = {"applicationName": "shop", "deploymentGroupName": "web"}
@@ -471,3 +472,22 @@ def test_pages_of_groups_are_in_order_while_some_come_and_go(api: Api) -> None:
     assert names == sorted({f"g{number:03d}" for number in range(150)} - {"g120"} | {"zz"})
     assert api("ListDeploymentGroups", applicationName="shop2")["applicationName"] == "shop2"
     assert api.code("ListDeploymentGroups", applicationName="unknown") == "ApplicationDoesNotExist"
+
+
+def test_topics_hear_of_triggers_that_are_stored(api: Api) -> None:
+    api.group(triggerConfigurations=[trigger()])
+    api("UpdateDeploymentGroup", **CURRENT, triggerConfigurations=[trigger(), trigger(triggerName="u")])
+    api("UpdateDeploymentGroup", **CURRENT, triggerConfigurations=[trigger()])
+    heard = [happening for _, happening in api.site.store.history()]
+    assert [[topic.trigger for topic in each.topics] for each in heard] == [[trigger()["triggerName"]], ["u"]]
+    assert {each.type.value for each in heard} == {"TriggerTest"}
+    assert len({each.event_id for each in heard}) == 2
+
+
+def test_a_word_to_the_topics_that_cannot_be_kept_fails_no_call(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(_: object) -> None:
+        raise WorldError
+
+    monkeypatch.setattr(api.site.store, "tell", away)
+    api.group(triggerConfigurations=[trigger()])
+    assert told(api)["triggerConfigurations"] == [trigger()]

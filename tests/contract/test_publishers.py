@@ -1,0 +1,326 @@
+"""Every channel: all told in order, what is told again under the same id, and one that is away says so."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kombu import Connection, Exchange, Queue
+from kombu.simple import SimpleQueue
+
+from adapters import aws as aws_module
+from adapters.aws import Aws, AwsAccess
+from adapters.publishers.cloudwatch import METRICS, CloudWatchPublisher
+from adapters.publishers.eventbridge import EventBridgePublisher
+from adapters.publishers.exchange import ExchangePublisher
+from adapters.publishers.memory import MemoryPublisher
+from adapters.publishers.origin import Origin
+from adapters.publishers.sns import SnsPublisher
+from adapters.publishers.webhook import WebhookPublisher
+from domain.channels import Refusal
+from domain.errors import PublishRefused, WorldError
+from domain.happenings import Happening, HappeningType, Topic
+from domain.ports import Publisher
+from tests.aws import KEYS, REGION, FakeAws, fake_aws
+from tests.receivers import NOW, SECRET, Inbox, Receiver, a_happening, receiving
+from tests.services import free_port
+
+ORIGIN = Origin(region=REGION, account_id="111222333444")
+
+
+@dataclass
+class Rig:
+    """A channel, what it was told, the same while it is away, and a happening as it wants it."""
+
+    publisher: Publisher
+    heard: Callable[[], list[str]]
+    away: Callable[[], Publisher]
+    topics: Sequence[Topic] = ()
+
+    def happening(self, number: int) -> Happening:
+        return a_happening(number, topics=self.topics)
+
+
+def nowhere() -> Aws:
+    return Aws(AwsAccess(region=REGION, endpoint_url=f"http://127.0.0.1:{free_port()}", **KEYS))
+
+
+def memory(_: pytest.FixtureRequest) -> Iterator[Rig]:
+    publisher, gone = MemoryPublisher(at_once=3), MemoryPublisher()
+    gone.away = True
+    yield Rig(publisher, lambda: [each.event_id for each in publisher.heard], lambda: gone)
+
+
+def exchange(request: pytest.FixtureRequest) -> Iterator[Rig]:
+    with Connection(request.getfixturevalue("redis_url").replace("unix://", "redis+socket://")) as connection:
+        name = f"events-{free_port()}"
+        queue = Queue(name, Exchange(name, type="topic", durable=True), routing_key="#")
+        inbox = SimpleQueue(connection, queue)  # type: ignore[arg-type]
+        heard: list[str] = []
+
+        def read() -> list[str]:
+            with contextlib.suppress(inbox.Empty):
+                while message := inbox.get(timeout=0.2):
+                    assert message.properties["message_id"] == message.payload["eventId"]
+                    heard.append(message.payload["eventId"])
+                    message.ack()
+            return heard
+
+        gone = Connection(f"redis://127.0.0.1:{free_port()}")
+        yield Rig(ExchangePublisher(connection, exchange=name), read, lambda: ExchangePublisher(gone, exchange=name))
+
+
+def sns(request: pytest.FixtureRequest) -> Iterator[Rig]:
+    inbox = Inbox(request.getfixturevalue("aws"), f"topic-{free_port()}")
+    publisher = SnsPublisher(inbox.aws.access, ORIGIN)
+    yield Rig(publisher, inbox.ids, lambda: SnsPublisher(nowhere(), ORIGIN), topics=(inbox.topic,))
+
+
+def eventbridge(request: pytest.FixtureRequest) -> Iterator[Rig]:
+    aws: FakeAws = request.getfixturevalue("aws")
+    # moto would fill in a target's template, for which it needs a package that it does not bring along; ours has none.
+    monkeypatch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
+    monkeypatch.setattr("moto.events.utils.EventTemplateParser.parse", lambda event, **_: dict(event))
+    events, sqs, name = aws.client("events"), aws.client("sqs"), f"bus-{free_port()}"
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    events.create_event_bus(Name=name)
+    events.put_rule(Name=name, EventBusName=name, EventPattern=json.dumps({"source": ["slipway"]}))
+    events.put_targets(Rule=name, EventBusName=name, Targets=[{"Id": "1", "Arn": queue}])
+    heard: list[str] = []
+
+    def read() -> list[str]:
+        while found := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for message in found:
+                heard.append(json.loads(message["Body"])["detail"]["eventId"])
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return heard
+
+    def made(access: Aws) -> Publisher:
+        return EventBridgePublisher(access, ORIGIN, bus=name, source="slipway")
+
+    yield Rig(made(aws.access), read, lambda: made(nowhere()))
+
+
+def cloudwatch(request: pytest.FixtureRequest) -> Iterator[Rig]:
+    """It knows no ids: what it was told is read back from the moments of its numbers."""
+    aws: FakeAws = request.getfixturevalue("aws")
+    namespace = f"Test{free_port()}"
+
+    def read() -> list[str]:
+        numbers = aws.client("cloudwatch").get_metric_statistics(
+            Namespace=namespace,
+            MetricName="InstancesSucceeded",
+            Dimensions=[{"Name": "Application", "Value": "shop"}, {"Name": "DeploymentGroup", "Value": "web"}],
+            StartTime=NOW,
+            EndTime=NOW + 100,
+            Period=1,
+            Statistics=["Sum"],
+        )["Datapoints"]
+        at = sorted(each["Timestamp"].timestamp() for each in numbers)
+        return [a_happening(round(each - NOW)).event_id for each in at]
+
+    def made(access: Aws) -> Publisher:
+        return CloudWatchPublisher(access, namespace=namespace, now=lambda: NOW + 60)
+
+    yield Rig(made(aws.access), read, lambda: made(nowhere()))
+
+
+def webhook(_: pytest.FixtureRequest) -> Iterator[Rig]:
+    with receiving() as receiver:
+        gone = f"http://127.0.0.1:{free_port()}/a-token"
+        yield Rig(a_webhook(receiver.url), receiver.taken, lambda: a_webhook(gone))
+
+
+def a_webhook(url: str, **more: Any) -> WebhookPublisher:
+    return WebhookPublisher(name="chat", url=url, secret=SECRET, origin=ORIGIN, **more)
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[FakeAws]:
+    with fake_aws() as server:
+        yield server
+
+
+RIGS = {made.__name__: made for made in (memory, exchange, sns, eventbridge, cloudwatch, webhook)}
+
+
+@pytest.fixture(params=RIGS)
+def rig(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    monkeypatch.setattr(aws_module, "TRIES", 1)
+    yield from RIGS[request.param](request)
+
+
+def tell(publisher: Publisher, happenings: Sequence[Happening]) -> None:
+    """As the teller does."""
+    left = list(happenings)
+    while left:
+        done = publisher.publish(left).done
+        assert 1 <= done <= len(left)
+        del left[:done]
+
+
+def test_all_are_told_in_order(rig: Rig) -> None:
+    happenings = [rig.happening(number) for number in range(1, 24)]
+    tell(rig.publisher, happenings)
+    assert rig.heard() == [happening.event_id for happening in happenings]
+
+
+def test_what_is_told_again_has_the_same_id(rig: Rig) -> None:
+    for _ in range(2):
+        tell(rig.publisher, [rig.happening(1)])
+    assert set(rig.heard()) == {rig.happening(1).event_id}
+
+
+def test_what_it_has_no_word_for_is_done_with(rig: Rig) -> None:
+    happenings = [
+        a_happening(1, HappeningType.TRIGGER_TEST),
+        rig.happening(2),
+        a_happening(3, HappeningType.TRIGGER_TEST),
+    ]
+    tell(rig.publisher, happenings)
+    wanted = happenings if isinstance(rig.publisher, MemoryPublisher) else happenings[1:2]
+    assert rig.heard() == [happening.event_id for happening in wanted]
+
+
+def test_one_that_is_away_says_so_soon_and_tells_no_secret(rig: Rig) -> None:
+    began = time.monotonic()
+    with pytest.raises(WorldError) as told:
+        rig.away().publish([rig.happening(1), rig.happening(2)])
+    assert time.monotonic() - began < 10
+    assert not {word for word in ("a-token", SECRET, KEYS["secret_access_key"]) if word in str(told.value)}
+
+
+def test_patience_is_positive_or_endless(rig: Rig) -> None:
+    assert rig.publisher.patience is None or rig.publisher.patience >= 60
+
+
+def test_a_topic_that_is_gone_keeps_it_from_no_other(aws: FakeAws) -> None:
+    inbox, gone = Inbox(aws, "there"), Topic(trigger="t", arn=f"arn:aws:sns:{REGION}:123456789012:gone")
+    publisher = SnsPublisher(aws.access, ORIGIN)
+    happening = a_happening(1, topics=(gone, inbox.topic))
+    delivery = publisher.publish([happening])
+    assert inbox.ids() == [happening.event_id]
+    (refusal,) = delivery.refusals
+    assert (delivery.done, refusal.happening) == (1, happening.model_copy(update={"topics": (gone,)}))
+    assert "takes nothing (NotFound" in refusal.why
+    assert isinstance(refusal, Refusal)
+
+
+def test_a_fifo_topic_drops_what_it_knows(aws: FakeAws) -> None:
+    attributes = {"FifoTopic": "true"}
+    arn = aws.client("sns").create_topic(Name="ordered.fifo", Attributes=attributes)["TopicArn"]
+    happening = a_happening(1, topics=(Topic(trigger="t", arn=arn),))
+    assert SnsPublisher(aws.access, ORIGIN).publish([happening]).refusals == ()
+
+
+def test_a_bus_that_is_not_there_is_waited_for(aws: FakeAws) -> None:
+    publisher = EventBridgePublisher(aws.access, ORIGIN, bus="none-such", source="slipway")
+    with pytest.raises(WorldError, match="none-such"):
+        publisher.publish([a_happening(1)])
+
+
+class Answering:
+    """An AWS that answers an event bus' calls as it was told to."""
+
+    def __init__(self, *codes: str) -> None:
+        self.codes = codes
+
+    def client(self, _service: str) -> Any:
+        return self
+
+    def put_events(self, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        known = dict(enumerate(self.codes))
+        return {
+            "Entries": [{"ErrorCode": known[at]} if known.get(at) else {"EventId": "x"} for at in range(len(Entries))]
+        }
+
+
+@pytest.mark.parametrize(
+    ("codes", "done"),
+    [((), 3), (("", "", "InternalFailure"), 2), (("", "ThrottlingException", ""), 1), (("", "MalformedDetail"), 1)],
+)
+def test_what_a_bus_took_is_not_told_again(codes: tuple[str, ...], done: int) -> None:
+    publisher = EventBridgePublisher(Answering(*codes), ORIGIN, bus="b", source="s")  # type: ignore[arg-type]
+    assert publisher.publish([a_happening(number) for number in range(3)]).done == done
+
+
+@pytest.mark.parametrize(("code", "kind"), [("MalformedDetail", PublishRefused), ("ThrottlingException", WorldError)])
+def test_what_a_bus_does_not_take(code: str, kind: type[Exception]) -> None:
+    publisher = EventBridgePublisher(Answering(code), ORIGIN, bus="b", source="s")  # type: ignore[arg-type]
+    with pytest.raises(kind, match=code):
+        publisher.publish([a_happening(1)])
+
+
+def test_every_metric_and_how_long_it_took(aws: FakeAws) -> None:
+    publisher = CloudWatchPublisher(aws.access, namespace="Metrics", now=lambda: NOW)
+    ends = [a_happening(at, kind, create_time=NOW - 60) for at, kind in enumerate(METRICS)]
+    old = a_happening(9, at=NOW - 14 * 86_400)
+    assert publisher.publish([*ends, old]).done == len(ends) + 1
+    listed = aws.client("cloudwatch").list_metrics(Namespace="Metrics")["Metrics"]
+    assert sorted({each["MetricName"] for each in listed}) == sorted([*METRICS.values(), "DeploymentDuration"])
+    assert len({each["MetricName"] for each in listed}) == 7
+
+
+class TestWebhook:
+    """What only a webhook has."""
+
+    @pytest.fixture
+    def receiver(self) -> Iterator[Receiver]:
+        with receiving() as receiver:
+            yield receiver
+
+    @pytest.mark.parametrize("status", [400, 410, 413, 415, 422])
+    def test_what_it_refuses_for_itself(self, receiver: Receiver, status: int) -> None:
+        receiver.statuses = [status]
+        with pytest.raises(PublishRefused, match=f"the webhook chat answers {status}"):
+            a_webhook(receiver.url).publish([a_happening()])
+
+    @pytest.mark.parametrize("status", [301, 307, 401, 403, 404, 408, 409, 429, 500, 503])
+    def test_all_else_is_told_again(self, receiver: Receiver, status: int) -> None:
+        receiver.statuses, receiver.headers = [status], [("Location", receiver.url)]
+        with pytest.raises(WorldError, match=f"answers {status}"):
+            a_webhook(receiver.url).publish([a_happening()])
+        assert len(receiver.posts) == 1, "redirects are not followed"
+
+    def test_a_long_answer_is_left_unread(self, receiver: Receiver) -> None:
+        receiver.body = b"x" * 3_000_000
+        assert a_webhook(receiver.url).publish([a_happening()]).done == 1
+
+    def test_one_that_is_slow_is_left_in_time(self, receiver: Receiver) -> None:
+        receiver.delays = [10.0]
+        with pytest.raises(WorldError, match="does not answer"):
+            a_webhook(receiver.url, seconds=0.2).publish([a_happening()])
+
+    def test_another_secret_is_found_out(self, receiver: Receiver) -> None:
+        stranger = WebhookPublisher(name="chat", url=receiver.url, secret="another-secret-here", origin=ORIGIN)
+        with pytest.raises(WorldError, match="answers 401"):
+            stranger.publish([a_happening()])
+
+    def test_it_hears_what_it_wants(self, receiver: Receiver) -> None:
+        wanted = (HappeningType.DEPLOYMENT_ROLLBACK, HappeningType.INSTANCE_FAILURE)
+        kinds = [HappeningType.INSTANCE_START, HappeningType.INSTANCE_FAILURE, HappeningType.DEPLOYMENT_SUCCESS]
+        happenings = [a_happening(at, kind) for at, kind in enumerate(kinds)]
+        rollback = a_happening(7, HappeningType.DEPLOYMENT_SUCCESS, creator="codeDeployRollback")
+        tell(a_webhook(receiver.url, events=wanted), [*happenings, rollback])
+        assert receiver.taken() == [happenings[1].event_id, rollback.event_id]
+
+    @pytest.mark.parametrize("form", ["slipway", "eventbridge", "sns"])
+    def test_each_form_is_json_and_names_the_deployment(self, receiver: Receiver, form: str) -> None:
+        happening = a_happening(1, topics=(Topic(trigger="t", arn="arn:aws:sns:x"),), error_message="größer")
+        a_webhook(receiver.url, form=form).publish([happening])
+        (post,) = receiver.posts
+        assert post.status == 200
+        assert "d-AAAAAAAAA" in json.dumps(post.content)
+        assert "arn:aws:sns" not in json.dumps(post.content)
+
+    def test_over_tls_the_server_must_be_known(self, tmp_path: Path) -> None:
+        publisher = a_webhook("https://127.0.0.1:1/a-token", ca_file=str(tmp_path / "none.pem"))
+        with pytest.raises(WorldError):
+            publisher.publish([a_happening()])
