@@ -127,6 +127,8 @@ def admit(
         ec2_deployment_options=request.ec2_deployment_options or group.ec2_deployment_options,
         event_seconds=group.event_seconds or limits.event_seconds,
         appspec_filename=group.appspec_filename,
+        restore_overwritten=group.restore_overwritten,
+        back_to=request.back_to,
     )
 
 

@@ -120,6 +120,11 @@ def duplicate(path: str, place: str) -> None:
     """Copy a file or link with mode, times, owner and extended attributes, over what an earlier try left."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(place)
+    reproduce(path, place)
+
+
+def reproduce(path: str, place: str) -> None:
+    """Copy a file or link with mode, times, owner and extended attributes to a place where nothing is."""
     status = os.lstat(path)
     if stat.S_ISLNK(status.st_mode):
         os.symlink(os.readlink(path), place)
