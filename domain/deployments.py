@@ -414,7 +414,7 @@ class Deployment(Value):
 
     @property
     def began(self) -> Instant:
-        """When it began, which is the order in which hosts saw the deployments of a group: one may wait in the queue."""
+        """When it began: the order in which hosts see a group's deployments, some of which wait in its queue."""
         return self.create_time if self.start_time is None else self.start_time
 
     @property

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from domain.appspec import AppSpec, FileExistsBehavior
 from domain.install import Disk, InstallSummary, Place, Plan
-from domain.keeping import Keeping
 from domain.install_text import plan_as_json
+from domain.keeping import Keeping
 from workflows.install import plan_install
 from workflows.install_sources import ask
 
@@ -31,9 +31,9 @@ def install(
 ) -> InstallSummary:
     """Install an unpacked revision below `root`, keeping the group's records in `state`.
 
-    What a crash cut off is undone first. With `keeping`, copies are kept of others' files that are replaced, and a
-    rollback gives them back; without, those that are kept are dropped. Raises InstallError: conflicts are found before anything is touched, and a
+    What a crash cut off is undone first. Raises InstallError: conflicts are found before anything is touched, and a
     step that fails has everything undone. What was replaced stays aside until `commit`, `undo` or the next install.
+    With `keeping`, others' files that are replaced are copied for a rollback; without, the copies there are dropped.
     """
     place, question = Place(state, root), ask(archive, spec, allow_outside=allow_outside_sources)
     with disk.claimed(place):

@@ -111,9 +111,13 @@ class Installer:
             root=settings.root,
             behavior=behavior,
             allow_outside_sources=settings.allow_outside_sources,
-            keeping=restoring and Keeping(restoring, settings.overwritten_limit_bytes, settings.max_revisions),
+            keeping=self._keeping(restoring),
         )
         return str(summary)
+
+    def _keeping(self, restoring: Restoring | None) -> Keeping | None:
+        settings = self._settings
+        return Keeping(restoring, settings.overwritten_limit_bytes, settings.max_revisions) if restoring else None
 
 
 class ScriptRunner:

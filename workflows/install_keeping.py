@@ -6,7 +6,7 @@ work the rollback returns. Of several copies of one path the oldest is what lay 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from domain.errors import InstallError
@@ -69,7 +69,7 @@ def plan_giving_back(
     ]
     for path in sorted(due.keys() - wanted.files.keys()):
         gone = [each for each in _above(path) if _gone(each, facts, cleanup)]
-        obstacle = _obstacle(path, facts, wanted, cleanup, taken=back.keys() | made.keys())
+        obstacle = _obstacle(path, facts, wanted, cleanup) or _crossing(path, back, made)
         if obstacle:
             left.append(f"{path} ({obstacle})")
             continue
@@ -82,21 +82,23 @@ def _gone(path: str, facts: Facts, cleanup: Cleanup) -> bool:
     return path not in facts.there or path in cleanup.cleared
 
 
-def _obstacle(path: str, facts: Facts, wanted: Wanted, cleanup: Cleanup, *, taken: Collection[str]) -> str | None:
-    """Why nothing can be put at a path. `taken` are the paths that other copies have or need as directories."""
-    if path in wanted.directories or path in taken:
-        return "there is a directory now"
+def _obstacle(path: str, facts: Facts, wanted: Wanted, cleanup: Cleanup) -> str | None:
+    """Why nothing can be put at a path once the cleanup is done."""
+    if path in wanted.directories:
+        return "the revision has a directory there"
     if not _gone(path, facts, cleanup):
         return "something else lies there by now"
     for each in _above(path):
         filled = not _gone(each, facts, cleanup) and facts.there[each].kind is not Kind.DIRECTORY
-        if filled or each in wanted.files or (each in taken and not _is_directory(each, facts, wanted, cleanup)):
-            return f"{each} is no directory any more"
+        if filled or each in wanted.files:
+            return f"{each} is no directory by now"
     return None
 
 
-def _is_directory(path: str, facts: Facts, wanted: Wanted, cleanup: Cleanup) -> bool:
-    return path in wanted.directories or not _gone(path, facts, cleanup)
+def _crossing(path: str, back: Container[str], made: Container[str]) -> str | None:
+    """Two copies from different times may not fit together: a file, and one in a directory of its name."""
+    crosses = path in made or any(each in back for each in _above(path))
+    return "another file that is given back is in its way" if crosses else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,7 @@ def _refuse_too_much(staying: tuple[Kept, ...], fresh: tuple[Kept, ...], limit: 
     named = ", ".join(each.path for each in fresh[:_NAMED])
     rest = f" and {len(fresh) - _NAMED} more" if len(fresh) > _NAMED else ""
     raise InstallError(
-        f"{len(fresh)} files of others would be replaced, with {more} bytes: {named}{rest}. Their copies for a rollback "
-        f"do not fit: the group may keep {limit} bytes here and keeps {held}. Raise agent.overwritten_limit_bytes on "
-        "this host, move the files away, or let the group do without restore_overwritten."
+        f"{len(fresh)} files of others would be replaced, with {more} bytes: {named}{rest}. Their copies do not fit: "
+        f"the group may keep {limit} bytes on this host and keeps {held}. Raise agent.overwritten_limit_bytes, move "
+        "the files away, or let the group do without restore_overwritten."
     )

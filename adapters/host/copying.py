@@ -59,7 +59,8 @@ class Copier:
 
         Answers the bytes. Never follows a link at either end; leaves nothing behind on an error, which is an OSError.
         """
-        origin = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        # A pipe that has taken the place of the file must not keep the agent waiting.
+        origin = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
             status = os.fstat(origin)
             copy = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

@@ -14,17 +14,19 @@ from pathlib import Path
 from adapters.host.copying import duplicate, reproduce
 from adapters.host.rooted import Rooted, kind_of, lstat
 from domain.errors import InstallError
-from domain.install import KeepCopy, Kept, RestoreCopy
+from domain.install import KeepCopy, Kept, Kind, RestoreCopy
 
 
 def keep(folder: Path, step: KeepCopy, path: str) -> None:
     """Copy what lies at a path of the machine. Raises InstallError if it has grown since it was looked at."""
     if not is_there(folder):
         os.mkdir(folder, 0o700)
-    size = os.lstat(path).st_size
-    if size > step.size:
+    status = os.lstat(path)
+    if kind_of(status.st_mode) not in {Kind.FILE, Kind.LINK}:
+        raise InstallError(f"{path} has become something that cannot be copied")
+    if status.st_size > step.size:
         raise InstallError(
-            f"{path} grew from {step.size} to {size} bytes while its copy for a rollback was made: "
+            f"{path} grew from {step.size} to {status.st_size} bytes while its copy for a rollback was made: "
             "stop what writes it, in ApplicationStop or BeforeInstall"
         )
     duplicate(path, f"{folder}/{step.copy}")
@@ -69,5 +71,5 @@ def sweep(folder: Path, kept: Iterable[Kept]) -> None:
             for name in set(os.listdir(folder)) - {each.copy for each in kept}:
                 with contextlib.suppress(OSError):
                     os.unlink(folder / name)
-            if not any(os.scandir(folder)):
+            if not os.listdir(folder):
                 os.rmdir(folder)

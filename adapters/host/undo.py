@@ -37,6 +37,7 @@ def take_back(ledger: Ledger, host: Rooted) -> tuple[str, ...]:
     """Undo the last installation unless it is undone or committed; answers what could not be put back, one a line."""
     progress = ledger.progress()
     if progress.phase is Phase.UNDONE:
+        ledger.clear()
         return progress.left
     if progress.phase not in {Phase.BEGUN, Phase.DONE}:
         return ()
@@ -86,7 +87,7 @@ class _Undoing:
 
     def _take_away(self, step: RestoreCopy, *, certain: bool) -> None:
         copy = f"{self.ledger.copies}/{step.copy}"
-        text = os.readlink(copy) if step.kind is Kind.LINK else None
+        text = _text(copy) if step.kind is Kind.LINK else None
         _remove_new(copy, text, self.host.prefix + step.file, certain=certain)
 
     def _take_back_context(self, step: ForgetContext | SetContext, *, certain: bool) -> None:
@@ -99,6 +100,11 @@ class _Undoing:
         except InstallError:
             if certain:
                 raise
+
+
+def _text(link: str) -> str:
+    status = lstat(link)
+    return os.readlink(link) if status is not None and stat.S_ISLNK(status.st_mode) else ""
 
 
 def _put_back(aside: str, path: str) -> None:

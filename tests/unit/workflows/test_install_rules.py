@@ -17,7 +17,9 @@ from domain.install import (
     Entry,
     Facts,
     Found,
+    KeepCopy,
     KeepDirectory,
+    Kept,
     Kind,
     MakeDirectory,
     MakeLink,
@@ -25,6 +27,7 @@ from domain.install import (
     Recorded,
     RemoveDirectory,
     RemoveFile,
+    RestoreCopy,
     SetAcl,
     SetContext,
     SetMode,
@@ -143,6 +146,8 @@ STEPS = (
     | st.builds(SetMode, TEXTS, st.integers(0, 0o7777), st.booleans())
     | st.builds(SetAcl, TEXTS, st.lists(TEXTS, max_size=2).map(tuple))
     | st.builds(SetContext, TEXTS, st.builds(Context, TEXTS, TEXTS))
+    | st.builds(KeepCopy, TEXTS, TEXTS, st.integers(0, 9))
+    | st.builds(RestoreCopy, TEXTS, TEXTS, st.sampled_from(Kind))
     | st.builds(SetOwner, TEXTS, st.integers(-1, 9), st.integers(-1, 9), TEXTS)
     | st.builds(KeepDirectory, TEXTS, st.integers(0, 0o7777), st.just(0), st.just(0), st.just((("acl", "00"),)))
 )
@@ -158,12 +163,47 @@ def test_a_plan_survives_being_written(steps: tuple[CopyFile, ...]) -> None:
     assert text.count("\n") == max(1, len(steps)) + 2
 
 
-@given(st.lists(st.builds(Recorded, st.sampled_from(Kind), TEXTS, st.none() | st.builds(Context, TEXTS)), max_size=5))
+RECORDED = st.builds(Recorded, st.sampled_from(Kind), TEXTS, st.none() | st.builds(Context, TEXTS))
+KEPT = st.builds(
+    Kept,
+    st.integers(0, 99).map(str),
+    TEXTS.map(lambda text: f"/{text}"),
+    st.sampled_from(Kind),
+    st.integers(0, 9),
+    st.floats(0, 2e9),
+    st.integers(0, 9),
+)
+
+
+@given(st.lists(RECORDED, max_size=5))
 def test_a_record_survives_and_a_cut_off_line_does_not(record: list[Recorded]) -> None:
     text = record_as_text(record)
     assert text.isascii()
-    assert record_from_text(text) == tuple(record)
-    assert record_from_text(text[:-1]) == tuple(record[:-1])
+    assert record_from_text(text) == (tuple(record), ())
+    assert record_from_text(text[:-1]) == (tuple(record[:-1]), ())
+
+
+@given(st.lists(RECORDED, max_size=3), st.lists(KEPT, max_size=3))
+def test_copies_on_record_survive(record: list[Recorded], kept: list[Kept]) -> None:
+    text = record_as_text(record, kept)
+    assert text.isascii()
+    assert record_from_text(text) == (tuple(record), tuple(kept))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param('["kept","../../etc/shadow","/a","file",1,1.0,0]', id="a name that climbs out"),
+        pytest.param('["kept","/etc/shadow","/a","file",1,1.0,0]', id="a name that is a path"),
+        pytest.param('["kept","\\u0661","/a","file",1,1.0,0]', id="a number of another script"),
+        pytest.param('["kept","1","etc/passwd","file",1,1.0,0]', id="a relative path"),
+        pytest.param('["kept","1","/a","file",1]', id="too little"),
+        pytest.param('["kept","1","/a","door",1,1.0,0]', id="of no kind"),
+    ],
+)
+def test_an_odd_copy_on_record_is_refused(line: str) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        record_from_text(line + "\n")
 
 
 def test_json_lines_lose_only_an_unfinished_last_one() -> None:
