@@ -194,11 +194,12 @@ class KeepCopy(NamedTuple):
 
 
 class RestoreCopy(NamedTuple):
-    """Give a path back what others had there; nothing lies there any more."""
+    """Give a path back what others had there. With `replaces` a file of ours lies there that is put aside first."""
 
     file: str
     copy: str
     kind: Kind
+    replaces: bool = False
 
 
 class SetMode(NamedTuple):

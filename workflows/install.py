@@ -31,7 +31,7 @@ from domain.install import (
 )
 from domain.keeping import Keeping
 from workflows.install_cleanup import Cleanup, ours_in, plan_cleanup
-from workflows.install_keeping import above, due_back, plan_giving_back, plan_keeping
+from workflows.install_keeping import above, due_back, plan_giving_back, plan_keeping, removals
 from workflows.install_permissions import context_of, owner_of, plan_permission, reach
 from workflows.install_sources import Wanted, gather
 
@@ -72,7 +72,7 @@ def plan_install(spec: AppSpec, facts: Facts, behavior: FileExistsBehavior, keep
     back = plan_giving_back(facts, keeping, due, wanted, cleanup)
     kept = plan_keeping(facts, keeping, copies=copies, ours=ours, holds=wanted.files, back=back)
     made = (*_plan_directories(site, new), *copies, *back.steps)
-    steps = (*kept.steps, *cleanup.steps, *made, *_plan_access(site, new, copies))
+    steps = (*kept.steps, *removals(cleanup, back), *made, *_plan_access(site, new, copies))
     return Plan(
         archive=facts.archive,
         instructions=steps,

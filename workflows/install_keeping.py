@@ -6,11 +6,22 @@ work the rollback returns. Of several copies of one path the oldest is what lay 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from domain.errors import InstallError
-from domain.install import CopyFile, Facts, Instruction, KeepCopy, Kept, Kind, MakeDirectory, MakeLink, RestoreCopy
+from domain.install import (
+    CopyFile,
+    Facts,
+    Instruction,
+    KeepCopy,
+    Kept,
+    Kind,
+    MakeDirectory,
+    MakeLink,
+    RemoveFile,
+    RestoreCopy,
+)
 from domain.keeping import Keeping
 from workflows.install_cleanup import Cleanup
 from workflows.install_sources import Wanted, parents
@@ -74,8 +85,15 @@ def plan_giving_back(
             left.append(f"{path} ({obstacle})")
             continue
         made |= {each: MakeDirectory(each, facts.directory_mode) for each in gone if each not in wanted.directories}
-        back[path] = RestoreCopy(path, due[path].copy, due[path].kind)
+        ours = facts.there.get(path)
+        replaces = ours is not None and ours.kind is not Kind.DIRECTORY
+        back[path] = RestoreCopy(path, due[path].copy, due[path].kind, replaces)
     return GivenBack((*made.values(), *back.values()), frozenset(back), tuple(left))
+
+
+def removals(cleanup: Cleanup, back: GivenBack) -> Iterator[Instruction]:
+    """The steps of the cleanup, without files that what is given back takes the place of."""
+    return (each for each in cleanup.steps if not (isinstance(each, RemoveFile) and each.file in back.paths))
 
 
 def _gone(path: str, facts: Facts, cleanup: Cleanup) -> bool:
@@ -133,7 +151,7 @@ def plan_keeping(
     return KeptNow(tuple(KeepCopy(each.path, each.copy, each.size) for each in fresh), (*staying, *fresh))
 
 
-def _remaining(facts: Facts, keeping: Keeping, holds: Collection[str], back: GivenBack) -> Iterable[Kept]:
+def _remaining(facts: Facts, keeping: Keeping, holds: Collection[str], back: GivenBack) -> Iterator[Kept]:
     """Copies that stay: those under a file of ours, and for a while those whose path the group has left."""
     for kept in facts.kept:
         age = 0 if kept.path in holds else kept.age + 1

@@ -114,7 +114,7 @@ def _state(number: int, step: Instruction, progress: Progress, ledger: Ledger, h
         case KeepCopy():
             return _state_of(lstat(f"{ledger.copies}/{step.copy}"), status)
         case RestoreCopy():
-            return _state_of(status, lstat(f"{ledger.copies}/{step.copy}"))
+            return _OPEN if step.replaces and not aside else _state_of(status, lstat(f"{ledger.copies}/{step.copy}"))
         case MakeDirectory():
             return _OPEN if status is None else _DONE
     return _PARTLY

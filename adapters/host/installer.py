@@ -203,6 +203,8 @@ class _Work:
             case KeepCopy():
                 keeping.keep(self.ledger.copies, step, path)
             case RestoreCopy():
+                if step.replaces:
+                    move(path, f"{self.aside}/{number}")
                 keeping.restore(self.ledger.copies, step, path)
             case RemoveFile():
                 self._remove(path, number)

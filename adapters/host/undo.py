@@ -72,6 +72,8 @@ class _Undoing:
             case CopyFile() | MakeLink():
                 text = step.target if isinstance(step, MakeLink) else None
                 _remove_new(step.source, text, self.host.prefix + step.destination, certain=certain)
+            case RestoreCopy(replaces=True):
+                _put_back(aside, self.host.prefix + step.file)
             case RestoreCopy():
                 self._take_away(step, certain=certain)
             case RemoveFile():

@@ -252,7 +252,7 @@ def test_the_plan_and_the_description_show_it(group: Group) -> None:
     assert '{"type":"save","file":"/srv/app/x","copy":"1","size":8}' in (group.state / "install.json").read_text()
     group.deploy({}, back_to=1)
     assert (
-        '{"type":"restore","file":"/srv/app/x","copy":"1","kind":"file"}' in (group.state / "install.json").read_text()
+        '{"type":"restore","file":"/srv/app/x","copy":"1","kind":"file","replaces":true}' in (group.state / "install.json").read_text()
     )
 
 
