@@ -178,7 +178,14 @@ class Ledger:
         if os.path.lexists(self.copies):
             # A record that cannot be read stops the next Install; until then every copy stays.
             with contextlib.suppress(InstallError):
-                keeping.sweep(self.copies, self.kept())
+                self._clear_copies()
+
+    def _clear_copies(self) -> None:
+        if self._record.exists() or self.progress().phase is Phase.UNDONE:
+            keeping.sweep(self.copies, self.kept())
+        elif keeping.is_there(self.copies):
+            # Somebody has moved the record away: what others had is not thrown away with it.
+            self.copies.rename(tempfile.mkdtemp(prefix="rescued-", dir=self.state))
 
 
 def _write(path: Path, text: str) -> None:

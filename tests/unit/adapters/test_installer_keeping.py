@@ -252,7 +252,8 @@ def test_the_plan_and_the_description_show_it(group: Group) -> None:
     assert '{"type":"save","file":"/srv/app/x","copy":"1","size":8}' in (group.state / "install.json").read_text()
     group.deploy({}, back_to=1)
     assert (
-        '{"type":"restore","file":"/srv/app/x","copy":"1","kind":"file","replaces":true}' in (group.state / "install.json").read_text()
+        '{"type":"restore","file":"/srv/app/x","copy":"1","kind":"file","replaces":true}'
+        in (group.state / "install.json").read_text()
     )
 
 
@@ -350,6 +351,14 @@ def test_a_record_that_cannot_be_read_costs_no_copy(group: Group) -> None:
     with pytest.raises(InstallError, match="cleanup cannot be read"):
         group.done({}, back_to=0)
     assert group.copies() == ["1"]
+
+
+def test_a_record_that_is_moved_away_costs_no_copy(group: Group) -> None:
+    group.deploy({"x": "ours"})
+    (group.state / "cleanup").unlink()
+    group.deploy({"x": "ours"})
+    assert [path.read_text() for path in group.state.glob("rescued-*/*")] == ["a user's"]
+    assert group.copies() == ["1", "2"], "what the group had itself is a file of others now"
 
 
 @contextmanager

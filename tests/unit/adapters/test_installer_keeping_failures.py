@@ -162,6 +162,20 @@ def test_a_kill_during_recovery_does_no_harm(
     assert all_of(site) == before
 
 
+def test_a_kill_of_undo_at_any_call_does_no_harm(tmp_path: Path, scenario: tuple[Prepare, Seen, int]) -> None:
+    prepare, _, _ = scenario
+    for at in itertools.count(1):
+        site, act = prepare(tmp_path / str(at))
+        before = all_of(site)
+        act()
+        with Interference(at, Killed()).at_work() as interference, contextlib.suppress(Killed):
+            site.undo()
+        assert site.undo() == (), at
+        assert all_of(site) == before, at
+        if interference.calls < at:
+            break
+
+
 def test_a_kill_of_the_commit_loses_no_copy_that_is_on_record(tmp_path: Path) -> None:
     for at in itertools.count(1):
         site, act = giving_back(tmp_path / str(at))

@@ -42,6 +42,7 @@ from domain.install_text import (
     record_as_text,
     record_from_text,
 )
+from domain.keeping import Keeping, Restoring
 from workflows.install import plan_install
 from workflows.install_permissions import matches
 
@@ -109,8 +110,21 @@ def test_every_step_finds_what_it_needs(world: tuple[Facts, FileExistsBehavior])
     except InstallError:
         return
     disk = {path: found.kind for path, found in facts.there.items()}
+    played(plan, disk)
+    for recorded in plan.record:
+        assert disk[recorded.path] is recorded.kind
+
+
+def played(plan: Plan, disk: dict[str, Kind]) -> None:
     for step in plan.instructions:
         match step:
+            case KeepCopy(file=path):
+                assert disk[path] is not Kind.DIRECTORY
+            case RestoreCopy(file=path, kind=kind, replaces=replaces):
+                assert (path in disk) is replaces
+                assert disk.get(path) is not Kind.DIRECTORY
+                assert disk[path.rpartition("/")[0]] is Kind.DIRECTORY
+                disk[path] = kind
             case RemoveFile(file=path):
                 assert disk.pop(path) is not Kind.DIRECTORY
             case RemoveDirectory(directory=path):
@@ -124,8 +138,53 @@ def test_every_step_finds_what_it_needs(world: tuple[Facts, FileExistsBehavior])
                 assert disk.get(path) is not Kind.DIRECTORY
                 assert disk[path.rpartition("/")[0]] is Kind.DIRECTORY
                 disk[path] = Kind.FILE if isinstance(step, CopyFile) else Kind.LINK
-    for recorded in plan.record:
-        assert disk[recorded.path] is recorded.kind
+
+
+COPIES = st.lists(
+    st.builds(
+        Kept,
+        st.just("0"),
+        st.sampled_from([f"/d/{name}" for name in (*NAMES, "s/s/a")]),
+        st.sampled_from((Kind.FILE, Kind.LINK)),
+        st.just(1),
+        st.integers(0, 3),
+        st.integers(0, 3),
+    ),
+    max_size=5,
+).map(lambda kept: tuple(each._replace(copy=str(number)) for number, each in enumerate(kept, 1)))
+RULES = st.builds(
+    Keeping, st.builds(Restoring, began=st.just(4.0), back_to=st.none() | st.integers(0, 3)), st.just(99), st.just(2)
+)
+
+
+@given(worlds(), COPIES, RULES, st.sets(st.integers(1, 5).map(str), max_size=2))
+def test_what_is_given_back_takes_nothing_from_anybody(
+    world: tuple[Facts, FileExistsBehavior], kept: tuple[Kept, ...], rule: Keeping, unfit: set[str]
+) -> None:
+    facts = world[0]._replace(kept=kept, unfit=dict.fromkeys(unfit & {each.copy for each in kept}, "gone"))
+    try:
+        plan = plan_install(SPEC, facts, world[1], rule)
+    except InstallError:
+        return
+    disk = {path: found.kind for path, found in facts.there.items()}
+    played(plan, disk)
+    ours, holds = {each.path for each in facts.record}, {each.path for each in plan.record}
+    copies = {each.copy: each for each in kept}
+    for step in plan.instructions:
+        match step:
+            case RestoreCopy(file=path, copy=copy, replaces=replaces):
+                assert path not in holds
+                assert not replaces or path in ours
+                assert copy not in facts.unfit
+                assert rule.restoring.back_to is not None
+                assert copies[copy].began >= rule.restoring.back_to
+            case CopyFile(destination=path, replaces=True) | MakeLink(destination=path, replaces=True):
+                saved = {each.file for each in plan.instructions if isinstance(each, KeepCopy)}
+                assert path in ours or path in saved
+    saved_now = {each.copy for each in plan.instructions if isinstance(each, KeepCopy)}
+    assert not saved_now & copies.keys()
+    assert saved_now <= {each.copy for each in plan.kept} <= saved_now | copies.keys()
+    assert len({each.copy for each in plan.kept}) == len(plan.kept)
 
 
 @given(st.text("ab*/?[]\n", max_size=8), st.text("ab*?[]\n", max_size=8))
