@@ -125,7 +125,7 @@ def idle_world(host: str, folder: Path, tell: Callable[[AgentReport], None], tim
         records=SharedRecords(folder, hooks=times is not None),
         journal=ForgetfulJournal(),
         fetch=lambda source, archive: None,
-        install=lambda *_: "",
+        install=lambda *_, **__: "",
         on_disk=lambda records: "",
         commit=lambda records: None,
         run_scripts=wait,

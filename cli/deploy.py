@@ -194,6 +194,7 @@ def rollback(group: str, to: str | None, watch: bool, as_json: bool) -> None:
         revision=earlier.revision,
         file_exists_behavior=earlier.file_exists_behavior,
         description=f"Rollback to {earlier.deployment_id}",
+        back_to=earlier.began,
     )
     deployment_id = create_deployment(world(), request)
     if watch:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from pathlib import Path
 
 import click
 
 from cli.world import json_option
 from domain.appspec import FileExistsBehavior
+from domain.keeping import Restoring
 from domain.reports import AgentReport, EventStatus, HostReport, LogLines, Outcome
 from workflows.ids import deployment_id_of
 from workflows.local import local_events
@@ -29,6 +31,8 @@ BEHAVIORS = click.Choice([behavior.value for behavior in FileExistsBehavior], ca
 @click.option("--file-exists-behavior", type=BEHAVIORS, default="DISALLOW", show_default=True)
 @click.option("--group", default=DEFAULT_GROUP, show_default=True, help="Whose records to use.")
 @click.option("--appspec", "appspec_filename", help="The name of the AppSpec file.")
+@click.option("--restore-overwritten", is_flag=True, help="Keep what of others OVERWRITE replaces.")
+@click.option("--rollback", is_flag=True, help="Give back all that is kept, but for what SOURCE has itself.")
 @json_option
 def local(
     source: Path,
@@ -38,6 +42,8 @@ def local(
     file_exists_behavior: str,
     group: str,
     appspec_filename: str | None,
+    restore_overwritten: bool,
+    rollback: bool,
     as_json: bool,
 ) -> None:
     """Run the lifecycle of SOURCE, a directory or an archive, on this machine."""
@@ -53,6 +59,7 @@ def local(
         behavior=FileExistsBehavior(file_exists_behavior.upper()),
         appspec_filename=appspec_filename,
         final_event=events[-1],
+        restoring=_restoring(rollback=rollback) if restore_overwritten or rollback else None,
     )
     agent = settings.agent.model_copy(
         update={"root": root.resolve(), "state": (state or settings.home / "local").resolve(), "local_revisions": True}
@@ -60,6 +67,10 @@ def local(
     root.mkdir(parents=True, exist_ok=True)
     report = run_local(agent, order, events, tell=_silent if as_json else _show)
     _finish(report, as_json=as_json)
+
+
+def _restoring(*, rollback: bool) -> Restoring:
+    return Restoring(began=time.time(), back_to=0.0 if rollback else None)
 
 
 def _silent(_report: AgentReport) -> None:

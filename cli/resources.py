@@ -49,6 +49,9 @@ def create_application(name: str, as_json: bool) -> None:
 @click.option("--queue", is_flag=True, help="Queue a second deployment rather than refuse it.")
 @click.option("--event-seconds", type=click.IntRange(min=1), help="The limit of one lifecycle event.")
 @click.option("--appspec", "appspec_filename", help="The name of the AppSpec file, where it is not appspec.yml.")
+@click.option(
+    "--restore-overwritten", is_flag=True, help="A rollback brings back others' files that OVERWRITE replaced."
+)
 @json_option
 def create_group(
     application: str,
@@ -64,6 +67,7 @@ def create_group(
     queue: bool,
     event_seconds: int | None,
     appspec_filename: str | None,
+    restore_overwritten: bool,
     as_json: bool,
 ) -> None:
     """Create the deployment group NAME of APPLICATION, for the registered hosts that carry a tag."""
@@ -83,6 +87,7 @@ def create_group(
         "busy": Busy.QUEUE if queue else Busy.REFUSE,
         "eventSeconds": event_seconds,
         "appspecFilename": appspec_filename,
+        "restoreOverwritten": restore_overwritten,
     }
     made = add_group(site(), given, ours)
     text = f"created deployment group {application}/{name}"

@@ -76,6 +76,8 @@ class AgentSettings(Section):
     local_revisions: bool = False
     """Let deployments name a revision by a path on this host."""
     bundle_limits: BundleLimits = BundleLimits()
+    overwritten_limit_bytes: int = Field(256 * 1024 * 1024, ge=0)
+    """Bytes that a group may keep of others' files which OVERWRITE replaced, for a rollback."""
 
 
 class BundleSettings(Section):

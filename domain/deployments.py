@@ -194,6 +194,8 @@ class CreateDeployment(Value):
     client_request_token: str | None = None
     """Ours: a second request with the same token answers with the first one's deployment."""
     creator: str = "user"
+    back_to: Instant | None = None
+    """Ours, for `slipway rollback` alone: when the deployment began whose revision is returned to."""
 
 
 class StopDeployment(Value):
@@ -347,6 +349,10 @@ class Deployment(Value):
     """What a person should know of this deployment beside its status."""
     event_seconds: int = 3600
     appspec_filename: str | None = None
+    restore_overwritten: bool = False
+    """Hosts keep what of others OVERWRITE replaces, and a rollback gives it back."""
+    back_to: Instant | None = None
+    """A rollback returns to what the deployment left that began then."""
 
     phases: tuple[Phase, ...] = ()
     phase: int = 0
@@ -418,6 +424,11 @@ class Deployment(Value):
     def under_way(self) -> Phase | None:
         """The phase it is in; None before it began."""
         return self.phases[self.phase] if self.phase < len(self.phases) else None
+
+    @property
+    def began(self) -> Instant:
+        """When it began: the order in which hosts see a group's deployments, some of which wait in its queue."""
+        return self.create_time if self.start_time is None else self.start_time
 
     @property
     def rolls_back(self) -> str | None:

@@ -128,6 +128,8 @@ class DeploymentGroup(Entry):
     """Ours: the name of the AppSpec file, where it is not appspec.yml or appspec.yaml."""
     file_exists_behavior: FileExistsBehavior | None = None
     """Ours: the default for deployments that do not say."""
+    restore_overwritten: bool = False
+    """Ours: a rollback gives others' files back that OVERWRITE replaced."""
     hooks: tuple[ScalingHook, ...] = ()
     """The lifecycle hooks that were installed for it on its Auto Scaling groups."""
 

@@ -68,6 +68,7 @@ class Found(NamedTuple):
     """Its ACLs as extended attributes: name and value in hexadecimal."""
     children: frozenset[str] = frozenset()
     """The names in a directory of the previous revision."""
+    size: int = 0
 
 
 class Context(NamedTuple):
@@ -85,6 +86,20 @@ class Recorded(NamedTuple):
     path: str
     context: Context | None = None
     """The SELinux rule that was added for it."""
+
+
+class Kept(NamedTuple):
+    """A copy of what others had at a path before a deployment of the group replaced it."""
+
+    copy: str
+    """Its name among the copies of the group, a number."""
+    path: str
+    kind: Kind
+    size: int
+    began: float
+    """When the deployment began that replaced it."""
+    age: int = 0
+    """Installations since the group has left the path."""
 
 
 class Facts(NamedTuple):
@@ -105,6 +120,10 @@ class Facts(NamedTuple):
     gids: frozenset[int] = frozenset({0})
     directory_mode: int = 0o755
     """What a directory without a counterpart in the bundle gets."""
+    kept: tuple[Kept, ...] = ()
+    """Copies that are kept of others' files, oldest first."""
+    unfit: Mapping[str, str] = {}
+    """Copies that cannot be put back, and why."""
 
 
 class RemoveFile(NamedTuple):
@@ -166,6 +185,23 @@ class MakeLink(NamedTuple):
     replaces: bool = False
 
 
+class KeepCopy(NamedTuple):
+    """Keep a copy of a file or link of others that is about to be replaced; it may not have grown since the look."""
+
+    file: str
+    copy: str
+    size: int
+
+
+class RestoreCopy(NamedTuple):
+    """Give a path back what others had there. With `replaces` a file of ours lies there that is put aside first."""
+
+    file: str
+    copy: str
+    kind: Kind
+    replaces: bool = False
+
+
 class SetMode(NamedTuple):
     """Set the permission bits. With `restore` only put back the set-id bits of `mode` that changing the owner took."""
 
@@ -206,6 +242,8 @@ Instruction: TypeAlias = (
     | KeepDirectory
     | CopyFile
     | MakeLink
+    | KeepCopy
+    | RestoreCopy
     | SetMode
     | SetAcl
     | SetContext
@@ -220,6 +258,8 @@ TYPES: Mapping[str, type[Instruction]] = {
     "keep": KeepDirectory,
     "copy": CopyFile,
     "link": MakeLink,
+    "save": KeepCopy,
+    "restore": RestoreCopy,
     "chmod": SetMode,
     "setfacl": SetAcl,
     "semanage": SetContext,
@@ -240,6 +280,10 @@ class Plan:
     """Files and links of the previous revision that are right as they lie."""
     retained: int = 0
     """Files of others that stay and are not recorded."""
+    kept: tuple[Kept, ...] = ()
+    """Copies that are kept from then on."""
+    left: tuple[str, ...] = ()
+    """What should be given back to others and cannot be: the path and why."""
 
 
 class InstallSummary(Value):
@@ -252,11 +296,19 @@ class InstallSummary(Value):
     removed: int = 0
     directories: int = 0
     bytes: int = 0
+    kept: int = 0
+    """Files of others that were replaced and of which a copy is kept."""
+    restored: int = 0
+    left: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         kept = f"{self.unchanged} unchanged, {self.retained} retained, {self.removed} removed"
         made = f"{self.directories} directories made"
-        return f"{self.copied} files copied ({self.bytes} bytes), {self.linked} links made, {kept}, {made}"
+        others = f", {self.kept} of others kept, {self.restored} given back" if self.kept or self.restored else ""
+        left = f"; not given back: {'; '.join(self.left)}" if self.left else ""
+        return (
+            f"{self.copied} files copied ({self.bytes} bytes), {self.linked} links made, {kept}, {made}{others}{left}"
+        )
 
 
 class Place(NamedTuple):

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from domain.install import TYPES, Context, CopyFile, Instruction, Kind, Plan, Recorded
+from domain.install import TYPES, Context, CopyFile, Instruction, Kept, Kind, Plan, Recorded
 
 _WORDS = {kind: word for word, kind in TYPES.items()}
 
@@ -37,6 +37,8 @@ def _member(name: str, value: Any) -> Any:
         return int(value, 8)
     if name == "context":
         return Context(**value)
+    if name == "kind":
+        return Kind(value)
     if name == "entries":
         return tuple(value)
     if name == "attributes":
@@ -86,17 +88,34 @@ def plan_from_text(text: str) -> Plan:
         raise ValueError(f"not an install plan: {error!r}") from error
 
 
-def record_as_text(record: Iterable[Recorded]) -> str:
-    """The record, one JSON list a line: kind, path, and the SELinux context where there is one."""
-    return "".join(
+_KEPT = "kept"
+"""Begins the lines of a record that name copies."""
+
+
+def record_as_text(record: Iterable[Recorded], kept: Iterable[Kept] = ()) -> str:
+    """The record, one JSON list a line: kind, path, and the SELinux context where there is one. Then the copies that
+    are kept of others' files: `kept` and the members of each."""
+    lines = [
         f'["{kind.value}",{_ENCODE(path)}{"," + _ENCODE(context) if context else ""}]\n'
         for kind, path, context in record
+    ]
+    return "".join([*lines, *(f"{_ENCODE([_KEPT, *each])}\n" for each in kept)])
+
+
+def record_from_text(text: str) -> tuple[tuple[Recorded, ...], tuple[Kept, ...]]:
+    """What `record_as_text` wrote; a last line that was cut off is dropped. ValueError for other lines."""
+    lines = lines_of(text)
+    record = tuple(
+        Recorded(Kind(line[0]), line[1], Context(*line[2]) if line[2:] else None) for line in lines if line[0] != _KEPT
     )
+    return record, tuple(_kept(*line[1:]) for line in lines if line[0] == _KEPT)
 
 
-def record_from_text(text: str) -> tuple[Recorded, ...]:
-    """The record that `record_as_text` wrote; a last line that was cut off is dropped. ValueError for other lines."""
-    return tuple(Recorded(Kind(line[0]), line[1], Context(*line[2]) if line[2:] else None) for line in lines_of(text))
+def _kept(copy: str, path: str, kind: str, size: int, began: float, age: int) -> Kept:
+    """A copy by its members; its name is never a way to another place."""
+    if not (copy.isascii() and copy.isdecimal()) or not path.startswith("/"):
+        raise ValueError(f"not the name of a copy and a path: {copy!r}, {path!r}")
+    return Kept(copy, path, Kind(kind), size, began, age)
 
 
 def lines_of(text: str) -> list[Any]:

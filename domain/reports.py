@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from domain.appspec import FileExistsBehavior
+from domain.keeping import Restoring
 from domain.lifecycle import Event
 from domain.values import Instant, Value
 
@@ -88,7 +89,7 @@ class BundleSource(Value):
 class HostOrder(Value):
     """All that a host must know to do its part of a deployment. Nothing in it is secret but the location's query.
 
-    The agent keeps the order when the first event arrives; from there on it travels `brief`, without source.
+    The agent keeps the order when the first event arrives; from there on it travels `brief`, without what it keeps.
     """
 
     deployment_id: str
@@ -115,6 +116,8 @@ class HostOrder(Value):
     """The revision that is there is stopped and started: its scripts count, and nothing is fetched or installed."""
     final_event: Event = Event.VALIDATE_SERVICE
     """The last event of the host's chain: once it succeeded, the revision is the last successful one."""
+    restoring: Restoring | None = None
+    """Copies are kept of what OVERWRITE replaces, and a rollback gives it back; None: neither, as the original."""
 
     briefed: bool = False
     """It travels without what the agent keeps of it."""
@@ -126,7 +129,7 @@ class HostOrder(Value):
 
     def brief(self) -> HostOrder:
         """What later messages carry of the order."""
-        return self.model_copy(update={"source": None, "environment": {}, "briefed": True})
+        return self.model_copy(update={"source": None, "environment": {}, "restoring": None, "briefed": True})
 
 
 class HostReport(Value):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from domain.appspec import AppSpec, FileExistsBehavior, Script
+from domain.keeping import Restoring
 from domain.lifecycle import Event
 from domain.reports import AgentReport, BundleSource, Diagnostics, HostOrder, Outcome
 
@@ -52,6 +53,20 @@ class Journal(Protocol):
     def forget(self, *, before: float) -> None: ...
 
 
+class InstallArchive(Protocol):
+    """Installs an unpacked revision by its AppSpec, with records in a folder; answers a line for the log."""
+
+    def __call__(
+        self,
+        archive: Path,
+        spec: AppSpec,
+        records: Path,
+        *,
+        behavior: FileExistsBehavior,
+        restoring: Restoring | None,
+    ) -> str: ...
+
+
 class RunScripts(Protocol):
     """Runs an event's scripts; None on success."""
 
@@ -78,8 +93,7 @@ class HostWorld:
     journal: Journal
     fetch: Callable[[BundleSource, Path], None]
     """Puts the unpacked bundle of a source at a folder that does not exist yet."""
-    install: Callable[[Path, AppSpec, Path, FileExistsBehavior], str]
-    """Installs an archive by its AppSpec, with records in a folder; answers a line for the log."""
+    install: InstallArchive
     on_disk: Callable[[Path], str]
     """Says what of the group's last Install is on disk."""
     commit: Callable[[Path], None]

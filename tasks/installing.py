@@ -9,6 +9,7 @@ from pathlib import Path
 from domain.appspec import AppSpec, FileExistsBehavior
 from domain.install import Disk, InstallSummary, Place, Plan
 from domain.install_text import plan_as_json
+from domain.keeping import Keeping
 from workflows.install import plan_install
 from workflows.install_sources import ask
 
@@ -26,16 +27,18 @@ def install(
     root: Path = _ROOT,
     behavior: FileExistsBehavior = FileExistsBehavior.DISALLOW,
     allow_outside_sources: bool = False,
+    keeping: Keeping | None = None,
 ) -> InstallSummary:
     """Install an unpacked revision below `root`, keeping the group's records in `state`.
 
     What a crash cut off is undone first. Raises InstallError: conflicts are found before anything is touched, and a
     step that fails has everything undone. What was replaced stays aside until `commit`, `undo` or the next install.
+    With `keeping`, others' files that are replaced are copied for a rollback; without, the copies there are dropped.
     """
     place, question = Place(state, root), ask(archive, spec, allow_outside=allow_outside_sources)
     with disk.claimed(place):
         disk.recover(place)
-        plan = plan_install(spec, disk.look(question, place), behavior)
+        plan = plan_install(spec, disk.look(question, place), behavior, keeping)
         return disk.run(plan, place)
 
 
@@ -48,10 +51,11 @@ def plan_only(
     root: Path = _ROOT,
     behavior: FileExistsBehavior = FileExistsBehavior.DISALLOW,
     allow_outside_sources: bool = False,
+    keeping: Keeping | None = None,
 ) -> Plan:
     """The plan that `install` would carry out now; changes nothing."""
     question = ask(archive, spec, allow_outside=allow_outside_sources)
-    return plan_install(spec, disk.look(question, Place(state, root)), behavior)
+    return plan_install(spec, disk.look(question, Place(state, root)), behavior, keeping)
 
 
 def undo(state: Path, root: Path = _ROOT, *, disk: Disk) -> tuple[str, ...]:

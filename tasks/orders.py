@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from domain.deployments import Deployment, DeploymentMode, TargetRecord
+from domain.keeping import Restoring
 from domain.lifecycle import Event
 from domain.reports import HostOrder, HostReport, Outcome
 from tasks.runtime import World
@@ -46,8 +47,16 @@ def write_report(
         restart=restart,
         blue_green_rollback=deployment.blue_green and deployment.rolls_back is not None,
         final_event=last_event(deployment),
+        restoring=restoring(deployment),
     )
     return HostReport(order=order, outcomes=tuple(outcomes))
+
+
+def restoring(deployment: Deployment) -> Restoring | None:
+    """What hosts must know to keep what is overwritten, if their group wants that."""
+    if not deployment.restore_overwritten:
+        return None
+    return Restoring(began=deployment.began, back_to=deployment.back_to)
 
 
 def bundle_variables(deployment: Deployment) -> dict[str, str]:

@@ -152,7 +152,16 @@ def _install(world: HostWorld, event: Event, order: HostOrder) -> Diagnostics | 
     _tell_start(world, event, order)
     archive = world.records.archive(order.deployment_group_id, order.deployment_id)
     spec = _read_appspec(archive, order)
-    world.install(archive, spec, world.records.instructions(order.deployment_group_id), order.file_exists_behavior)
+    done = world.install(
+        archive,
+        spec,
+        world.records.instructions(order.deployment_group_id),
+        behavior=order.file_exists_behavior,
+        restoring=order.restoring,
+    )
+    if order.restoring is not None:
+        # What became of others' files is told: a person may have to look after what could not be given back.
+        _line_teller(world, event, order)(done)
     return None
 
 

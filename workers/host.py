@@ -18,6 +18,7 @@ from config.settings import AgentSettings
 from domain.appspec import AppSpec, FileExistsBehavior, Script
 from domain.bundles import BundleLimits, BundleType
 from domain.errors import BundleError
+from domain.keeping import Keeping, Restoring
 from domain.lifecycle import Event
 from domain.reports import AgentReport, BundleSource, Diagnostics, HostOrder
 from tasks.host_world import HostWorld
@@ -92,17 +93,31 @@ class Installer:
     def __init__(self, settings: AgentSettings) -> None:
         self._settings = settings
 
-    def __call__(self, archive: Path, spec: AppSpec, records: Path, behavior: FileExistsBehavior) -> str:
+    def __call__(
+        self,
+        archive: Path,
+        spec: AppSpec,
+        records: Path,
+        *,
+        behavior: FileExistsBehavior,
+        restoring: Restoring | None,
+    ) -> str:
         """Install by the AppSpec; a line that says what was done; raises InstallError."""
+        settings = self._settings
         summary = install(
             archive,
             spec,
             state=records,
-            root=self._settings.root,
+            root=settings.root,
             behavior=behavior,
-            allow_outside_sources=self._settings.allow_outside_sources,
+            allow_outside_sources=settings.allow_outside_sources,
+            keeping=self._keeping(restoring),
         )
         return str(summary)
+
+    def _keeping(self, restoring: Restoring | None) -> Keeping | None:
+        settings = self._settings
+        return Keeping(restoring, settings.overwritten_limit_bytes, settings.max_revisions) if restoring else None
 
 
 class ScriptRunner:

@@ -7,6 +7,7 @@ from pathlib import Path
 from adapters.host.installer import HostDisk
 from domain.appspec import AppSpec, FileExistsBehavior
 from domain.install import InstallSummary, Plan
+from domain.keeping import Keeping
 from tasks import installing
 
 _ROOT = Path("/")
@@ -21,6 +22,7 @@ def install(
     root: Path = _ROOT,
     behavior: FileExistsBehavior = FileExistsBehavior.DISALLOW,
     allow_outside_sources: bool = False,
+    keeping: Keeping | None = None,
 ) -> InstallSummary:
     """Install an unpacked revision below `root`; see `tasks.installing.install`. Raises InstallError."""
     return installing.install(
@@ -31,6 +33,7 @@ def install(
         root=root,
         behavior=behavior,
         allow_outside_sources=allow_outside_sources,
+        keeping=keeping,
     )
 
 
@@ -42,6 +45,7 @@ def plan_only(
     root: Path = _ROOT,
     behavior: FileExistsBehavior = FileExistsBehavior.DISALLOW,
     allow_outside_sources: bool = False,
+    keeping: Keeping | None = None,
 ) -> Plan:
     """The plan that `install` would carry out now; changes nothing. Raises InstallError."""
     return installing.plan_only(
@@ -52,6 +56,7 @@ def plan_only(
         root=root,
         behavior=behavior,
         allow_outside_sources=allow_outside_sources,
+        keeping=keeping,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Literal, cast
 from config.settings import AgentSettings
 from domain.appspec import FileExistsBehavior
 from domain.bundles import bundle_type_of
+from domain.keeping import Restoring
 from domain.lifecycle import Event
 from domain.reports import AgentReport, BundleSource, HostOrder, HostReport
 from tasks.perform import carry_out
@@ -26,6 +27,7 @@ def local_order(
     behavior: FileExistsBehavior,
     appspec_filename: str | None,
     final_event: Event,
+    restoring: Restoring | None = None,
 ) -> HostOrder:
     """The order for a source on this disk."""
     kind = "directory" if source.is_dir() else bundle_type_of(source.name).value
@@ -45,6 +47,7 @@ def local_order(
         appspec_filename=appspec_filename,
         file_exists_behavior=behavior,
         final_event=final_event,
+        restoring=restoring,
     )
 
 

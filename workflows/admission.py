@@ -130,6 +130,8 @@ def admit(
             request.override_alarm_configuration, group.alarm_configuration, creator=request.creator
         ),
         trigger_configurations=group.trigger_configurations,
+        restore_overwritten=group.restore_overwritten,
+        back_to=request.back_to,
     )
 
 

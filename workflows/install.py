@@ -29,7 +29,9 @@ from domain.install import (
     SetMode,
     SetOwner,
 )
+from domain.keeping import Keeping
 from workflows.install_cleanup import Cleanup, ours_in, plan_cleanup
+from workflows.install_keeping import above, due_back, plan_giving_back, plan_keeping, removals
 from workflows.install_permissions import context_of, owner_of, plan_permission, reach
 from workflows.install_sources import Wanted, gather
 
@@ -50,28 +52,35 @@ class _Site:
     reached: Mapping[str, Permission]
 
 
-def plan_install(spec: AppSpec, facts: Facts, behavior: FileExistsBehavior) -> Plan:
-    """Plan an installation: take away, make directories, copy, set permissions; the order undo reverses.
+def plan_install(spec: AppSpec, facts: Facts, behavior: FileExistsBehavior, keeping: Keeping | None = None) -> Plan:
+    """Plan an installation: keep what is replaced of others, take away, make directories, copy, give back, set
+    permissions; the order undo reverses.
 
     A `file_exists_behavior` in the AppSpec wins over `behavior`. Files of the previous revision never conflict and
     those that are right as they lie get no step. Links stay links, to directories too. Raises InstallError with all
     conflicts; nothing has been touched then.
     """
     behavior = spec.file_exists_behavior or behavior
-    wanted = gather(facts, behavior)
+    due = due_back(facts, keeping)
+    wanted = gather(facts, behavior, back=due)
     ours = ours_in(facts)
-    cleanup = plan_cleanup(facts, files=wanted.files, directories=wanted.directories)
+    cleanup = plan_cleanup(facts, files=wanted.files, directories=wanted.directories.keys() | above(due))
     new = _refuse_obstacles(facts, wanted, ours, cleanup, behavior)
     reached = reach(spec.permissions, facts, files=wanted.files, directories=new)
     site = _Site(facts, wanted, ours, cleanup, reached)
     copies = list(_plan_files(site))
-    steps = [*cleanup.steps, *_plan_directories(site, new), *copies, *_plan_access(site, new, copies)]
+    back = plan_giving_back(facts, keeping, due, wanted, cleanup)
+    kept = plan_keeping(facts, keeping, copies=copies, ours=ours, holds=wanted.files, back=back)
+    made = (*_plan_directories(site, new), *copies, *back.steps)
+    steps = (*kept.steps, *removals(cleanup, back), *made, *_plan_access(site, new, copies))
     return Plan(
         archive=facts.archive,
-        instructions=tuple(steps),
+        instructions=steps,
         record=tuple(_record(site, new)),
         unchanged=len(wanted.files) - len(copies),
         retained=len(wanted.retained),
+        kept=kept.kept,
+        left=back.left,
     )
 
 

@@ -7,7 +7,7 @@ Source: AppSpec `files` section; destinations name directories, the contents of 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
@@ -61,10 +61,13 @@ class Wanted:
     retained: list[str] = field(default_factory=list)
 
 
-def gather(facts: Facts, behavior: FileExistsBehavior) -> Wanted:
-    """Lay out what the revision wants; two wishes for one path raise InstallError."""
+def gather(facts: Facts, behavior: FileExistsBehavior, *, back: Iterable[str] = ()) -> Wanted:
+    """Lay out what the revision wants; two wishes for one path raise InstallError.
+
+    RETAIN keeps what others have, or get `back` by this very installation.
+    """
     wanted = Wanted()
-    keep = _foreign(facts) if behavior is FileExistsBehavior.RETAIN else frozenset()
+    keep = _foreign(facts).union(back) if behavior is FileExistsBehavior.RETAIN else frozenset()
     for tree in facts.trees:
         _refuse(tree, facts.archive)
         _want_tree(wanted, tree, keep)

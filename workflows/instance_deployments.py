@@ -111,6 +111,7 @@ def _made(
         load_balancer_info=group.load_balancer_info,
         event_seconds=group.event_seconds or limits.event_seconds,
         appspec_filename=group.appspec_filename,
+        restore_overwritten=group.restore_overwritten,
     )
 
 

@@ -101,6 +101,8 @@ def rollback_of(
         blue_green_deployment_configuration=deployment.blue_green_deployment_configuration,
         event_seconds=deployment.event_seconds,
         appspec_filename=deployment.appspec_filename,
+        restore_overwritten=deployment.restore_overwritten,
+        back_to=(last or deployment).began,
         source_environment=deployment.source_environment,
         green_environment=deployment.green_environment,
         rollback_info=info,

@@ -58,7 +58,7 @@ def parse_request(incoming: Incoming) -> CreateDeployment | StopDeployment:
         raise Unreadable("; ".join(_explained(problem) for problem in error.errors(include_url=False))) from None
     token = request.client_request_token or (incoming.message_id and f"trigger:{incoming.message_id}")
     # Who asks by message is a user; only the engine itself may claim to be a rollback or Auto Scaling.
-    return request.model_copy(update={"client_request_token": token, "creator": "user"})
+    return request.model_copy(update={"client_request_token": token, "creator": "user", "back_to": None})
 
 
 _JSON_NAMES = {

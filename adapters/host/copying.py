@@ -59,7 +59,8 @@ class Copier:
 
         Answers the bytes. Never follows a link at either end; leaves nothing behind on an error, which is an OSError.
         """
-        origin = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        # A pipe that has taken the place of the file must not keep the agent waiting.
+        origin = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
             status = os.fstat(origin)
             copy = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -120,6 +121,11 @@ def duplicate(path: str, place: str) -> None:
     """Copy a file or link with mode, times, owner and extended attributes, over what an earlier try left."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(place)
+    reproduce(path, place)
+
+
+def reproduce(path: str, place: str) -> None:
+    """Copy a file or link with mode, times, owner and extended attributes to a place where nothing is."""
     status = os.lstat(path)
     if stat.S_ISLNK(status.st_mode):
         os.symlink(os.readlink(path), place)

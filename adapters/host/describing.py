@@ -11,12 +11,14 @@ from domain.install import (
     CopyFile,
     ForgetContext,
     Instruction,
+    KeepCopy,
     KeepDirectory,
     MakeDirectory,
     MakeLink,
     Plan,
     RemoveDirectory,
     RemoveFile,
+    RestoreCopy,
     SetAcl,
     SetContext,
     SetMode,
@@ -43,6 +45,10 @@ def words_for(step: Instruction) -> str:
             return f"copy {path}"
         case MakeLink(destination=path, target=target):
             return f"link {path} to {target}"
+        case KeepCopy(file=path):
+            return f"keep a copy of {path}"
+        case RestoreCopy(file=path):
+            return f"give back {path}"
         case SetMode(file=path, mode=mode):
             return f"set mode {mode:04o} on {path}"
         case SetAcl(file=path):
@@ -105,6 +111,10 @@ def _state(number: int, step: Instruction, progress: Progress, ledger: Ledger, h
     match step:
         case RemoveFile() | RemoveDirectory():
             return _DONE if status is None else _OPEN
+        case KeepCopy():
+            return _state_of(lstat(f"{ledger.copies}/{step.copy}"), status)
+        case RestoreCopy():
+            return _OPEN if step.replaces and not aside else _state_of(status, lstat(f"{ledger.copies}/{step.copy}"))
         case MakeDirectory():
             return _OPEN if status is None else _DONE
     return _PARTLY
@@ -117,6 +127,11 @@ def _state_of_copy(step: CopyFile | MakeLink, status: os.stat_result | None, *, 
         return _OPEN
     if isinstance(step, MakeLink):
         return _DONE
-    source = lstat(step.source)
-    same = source is not None and (status.st_size, status.st_mtime_ns) == (source.st_size, source.st_mtime_ns)
+    return _state_of(status, lstat(step.source))
+
+
+def _state_of(copy: os.stat_result | None, source: os.stat_result | None) -> str:
+    if copy is None:
+        return _OPEN
+    same = source is not None and (copy.st_size, copy.st_mtime_ns) == (source.st_size, source.st_mtime_ns)
     return _DONE if same else _PARTLY

@@ -21,9 +21,12 @@ _TOOLS = ("setfacl", "semanage", "restorecon")
 _ACLS = ("system.posix_acl_access", "system.posix_acl_default")
 
 
-def look(question: Question, record: tuple[Recorded, ...], root: PurePath) -> Facts:
-    """Everything planning needs to know. Raises InstallError for ways out of the root, OSError from the disk."""
-    return _Look(question, record, Rooted(root)).facts()
+def look(question: Question, record: tuple[Recorded, ...], root: PurePath, *, also: Iterable[str] = ()) -> Facts:
+    """Everything planning needs to know, with what lies at the paths of `also` and above.
+
+    Raises InstallError for ways out of the root, OSError from the disk.
+    """
+    return _Look(question, record, Rooted(root)).facts(also)
 
 
 class _Look:
@@ -38,12 +41,14 @@ class _Look:
         self.names: dict[str, frozenset[str]] = {}
         self.twins: list[tuple[str, str]] = []
 
-    def facts(self) -> Facts:
+    def facts(self, also: Iterable[str]) -> Facts:
         if not os.path.isdir(self.archive):
             raise InstallError(f"There is no bundle at {self.archive}: fetch it again with DownloadBundle.")
         trees = tuple(self._tree(*mapping) for mapping in self.question.mappings)
         self._compare()
         self._look_at_record()
+        for path in also:
+            self._walk_down(path)
         return Facts(
             archive=self.archive,
             trees=trees,
@@ -111,7 +116,7 @@ class _Look:
 
     def _found(self, path: str, status: os.stat_result) -> Found:
         kind, real = kind_of(status.st_mode), self.host.prefix + path
-        found = Found(kind, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
+        found = Found(kind, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, size=status.st_size)
         if kind is Kind.LINK:
             try:
                 leads = kind_of(os.stat(real).st_mode)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from adapters.host import access, describing, disk, undo
+from adapters.host import access, describing, disk, keeping, undo
 from adapters.host.copying import Copier, move
 from adapters.host.ledger import Ledger, Phase
 from adapters.host.rooted import Rooted
@@ -22,6 +22,7 @@ from domain.install import (
     ForgetContext,
     InstallSummary,
     Instruction,
+    KeepCopy,
     MakeDirectory,
     MakeLink,
     Place,
@@ -29,6 +30,7 @@ from domain.install import (
     Question,
     RemoveDirectory,
     RemoveFile,
+    RestoreCopy,
     SetAcl,
     SetContext,
     SetMode,
@@ -61,7 +63,12 @@ class HostDisk:
     def look(self, question: Question, place: Place) -> Facts:
         """Find out what planning must know; changes nothing."""
         with _told("Nothing was changed, for planning could not look at everything"):
-            return disk.look(question, Ledger(place.state).record(), place.root)
+            ledger = Ledger(place.state)
+            kept = ledger.kept()
+            unfit = keeping.unfit(ledger.copies, kept, Rooted(place.root)) if kept else {}
+            also = [each.path for each in kept if each.copy not in unfit]
+            facts = disk.look(question, ledger.record(), place.root, also=also)
+            return facts._replace(kept=kept, unfit=unfit)
 
     def run(self, plan: Plan, place: Place) -> InstallSummary:
         """Carry a plan out, or take back what was done and raise InstallError."""
@@ -168,6 +175,9 @@ class _Work:
             removed=self.removed,
             directories=self.made,
             bytes=self.bytes,
+            kept=sum(isinstance(step, KeepCopy) for step in plan.instructions),
+            restored=sum(isinstance(step, RestoreCopy) for step in plan.instructions),
+            left=plan.left,
         )
 
     def _take(self, numbered: _Numbered) -> int:
@@ -190,6 +200,12 @@ class _Work:
                 if step.replaces:
                     move(path, f"{self.aside}/{number}")
                 os.symlink(step.target, path)
+            case KeepCopy():
+                keeping.keep(self.ledger.copies, step, path)
+            case RestoreCopy():
+                if step.replaces:
+                    move(path, f"{self.aside}/{number}")
+                keeping.restore(self.ledger.copies, step, path)
             case RemoveFile():
                 self._remove(path, number)
             case RemoveDirectory():

@@ -3,9 +3,12 @@
 install.json       the plan, written before it runs
 install-journal    JSON lines: {"begin": steps, "recorded": bool}, {"until": n} before the steps up to n are taken, and
                    {"done"}, {"undone": [...]} or {"committed"} when that is so
-cleanup            the record of what the current installation made; changes in one rename once everything is made
+cleanup            the record of what the current installation made, and of the copies that are kept of others' files;
+                   changes in one rename once everything is made
 cleanup-before     the one it took the place of, until the deployment is over
 aside/N            what step N replaced or removed
+kept/N             a copy of what others had where a deployment of the group put something; those that are on no record
+                   go once an installation is done or undone
 """
 
 from __future__ import annotations
@@ -21,8 +24,9 @@ from enum import Enum
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
+from adapters.host import keeping
 from domain.errors import InstallError
-from domain.install import Plan, Recorded
+from domain.install import Kept, Plan, Recorded
 from domain.install_text import lines_of, plan_as_text, plan_from_text, record_as_text, record_from_text
 
 
@@ -54,6 +58,7 @@ class Ledger:
     def __init__(self, state: PurePath) -> None:
         self.state = Path(state)
         self.aside = self.state / "aside"
+        self.copies = self.state / "kept"
         self._journal = self.state / "install-journal"
         self._plan = self.state / "install.json"
         self._record = self.state / "cleanup"
@@ -107,10 +112,17 @@ class Ledger:
 
     def record(self) -> tuple[Recorded, ...]:
         """What the current installation made; empty before the first one."""
+        return self._recorded()[0]
+
+    def kept(self) -> tuple[Kept, ...]:
+        """The copies that are kept of others' files."""
+        return self._recorded()[1]
+
+    def _recorded(self) -> tuple[tuple[Recorded, ...], tuple[Kept, ...]]:
         try:
             return record_from_text(self._record.read_text("ascii"))
         except FileNotFoundError:
-            return ()
+            return (), ()
         except (ValueError, TypeError, IndexError) as error:
             raise _damaged(self._record) from error
 
@@ -135,7 +147,7 @@ class Ledger:
 
     def finish(self, plan: Plan) -> None:
         """Make the plan's record the current one and say that everything is done."""
-        _write(self._fresh, record_as_text(plan.record))
+        _write(self._fresh, record_as_text(plan.record, plan.kept))
         if self._record.exists():
             self._record.rename(self._before)
         self._fresh.rename(self._record)
@@ -163,6 +175,17 @@ class Ledger:
             self.aside.rename(tempfile.mkdtemp(prefix="rescued-", dir=self.state))
         shutil.rmtree(self.aside, ignore_errors=True)
         self._before.unlink(missing_ok=True)
+        if os.path.lexists(self.copies):
+            # A record that cannot be read stops the next Install; until then every copy stays.
+            with contextlib.suppress(InstallError):
+                self._clear_copies()
+
+    def _clear_copies(self) -> None:
+        if self._record.exists() or self.progress().phase is Phase.UNDONE:
+            keeping.sweep(self.copies, self.kept())
+        elif keeping.is_there(self.copies):
+            # Somebody has moved the record away: what others had is not thrown away with it.
+            self.copies.rename(tempfile.mkdtemp(prefix="rescued-", dir=self.state))
 
 
 def _write(path: Path, text: str) -> None:

@@ -23,10 +23,12 @@ from domain.install import (
     ForgetContext,
     Instruction,
     KeepDirectory,
+    Kind,
     MakeDirectory,
     MakeLink,
     RemoveDirectory,
     RemoveFile,
+    RestoreCopy,
     SetContext,
 )
 
@@ -35,6 +37,7 @@ def take_back(ledger: Ledger, host: Rooted) -> tuple[str, ...]:
     """Undo the last installation unless it is undone or committed; answers what could not be put back, one a line."""
     progress = ledger.progress()
     if progress.phase is Phase.UNDONE:
+        ledger.clear()
         return progress.left
     if progress.phase not in {Phase.BEGUN, Phase.DONE}:
         return ()
@@ -67,7 +70,12 @@ class _Undoing:
             case CopyFile(replaces=True) | MakeLink(replaces=True):
                 _put_back(aside, self.host.prefix + step.destination)
             case CopyFile() | MakeLink():
-                _remove_new(step, self.host.prefix + step.destination, certain=certain)
+                text = step.target if isinstance(step, MakeLink) else None
+                _remove_new(step.source, text, self.host.prefix + step.destination, certain=certain)
+            case RestoreCopy(replaces=True):
+                _put_back(aside, self.host.prefix + step.file)
+            case RestoreCopy():
+                self._take_away(step, certain=certain)
             case RemoveFile():
                 _put_back(aside, self.host.prefix + step.file)
             case MakeDirectory():
@@ -79,6 +87,11 @@ class _Undoing:
             case ForgetContext() | SetContext():
                 self._take_back_context(step, certain=certain)
 
+    def _take_away(self, step: RestoreCopy, *, certain: bool) -> None:
+        copy = f"{self.ledger.copies}/{step.copy}"
+        text = _text(copy) if step.kind is Kind.LINK else None
+        _remove_new(copy, text, self.host.prefix + step.file, certain=certain)
+
     def _take_back_context(self, step: ForgetContext | SetContext, *, certain: bool) -> None:
         path = self.host.prefix + step.file
         try:
@@ -89,6 +102,11 @@ class _Undoing:
         except InstallError:
             if certain:
                 raise
+
+
+def _text(link: str) -> str:
+    status = lstat(link)
+    return os.readlink(link) if status is not None and stat.S_ISLNK(status.st_mode) else ""
 
 
 def _put_back(aside: str, path: str) -> None:
@@ -103,23 +121,24 @@ def _put_back(aside: str, path: str) -> None:
         os.unlink(aside)
 
 
-def _remove_new(step: CopyFile | MakeLink, path: str, *, certain: bool) -> None:
+def _remove_new(source: str, text: str | None, path: str, *, certain: bool) -> None:
+    """Remove what a step put where nothing had been: a copy of a file, or a link with this text."""
     status = lstat(path)
-    if status is not None and not stat.S_ISDIR(status.st_mode) and (certain or _looks_ours(step, path, status)):
+    if status is not None and not stat.S_ISDIR(status.st_mode) and (certain or _looks_ours(source, text, path, status)):
         os.unlink(path)
 
 
-def _looks_ours(step: CopyFile | MakeLink, path: str, status: os.stat_result) -> bool:
+def _looks_ours(copied: str, text: str | None, path: str, status: os.stat_result) -> bool:
     """Whether a file can be what a copy left: closed to others or finished, and a beginning of its source."""
-    if isinstance(step, MakeLink):
-        return stat.S_ISLNK(status.st_mode) and os.readlink(path) == step.target
-    source = lstat(step.source)
+    if text is not None:
+        return stat.S_ISLNK(status.st_mode) and os.readlink(path) == text
+    source = lstat(copied)
     if not stat.S_ISREG(status.st_mode):
         return False
     if source is None:
         return stat.S_IMODE(status.st_mode) == 0o600
     finished = status.st_mtime_ns == source.st_mtime_ns
-    return (finished or stat.S_IMODE(status.st_mode) & 0o077 == 0) and begins_with(path, step.source)
+    return (finished or stat.S_IMODE(status.st_mode) & 0o077 == 0) and begins_with(path, copied)
 
 
 def _remove_directory(path: str) -> None:

@@ -121,6 +121,19 @@ def test_an_order_that_cannot_work_is_refused(machine: Machine, tmp_path: Path, 
     assert words in done.stderr
 
 
+def test_what_others_had_is_kept_and_given_back(machine: Machine, tmp_path: Path) -> None:
+    ours = write_revision(tmp_path / "v1", {}, {"theirs.txt": "ours"})
+    theirs = machine.root / "app" / "theirs.txt"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("a user's")
+    kept = machine.local(ours, "--file-exists-behavior", "OVERWRITE", "--restore-overwritten")
+    assert "1 of others kept, 0 given back" in kept.stdout
+    assert theirs.read_text() == "ours"
+    back = machine.local(write_revision(tmp_path / "v0", {}, {"own.txt": "0"}), "--rollback")
+    assert "0 of others kept, 1 given back" in back.stdout
+    assert theirs.read_text() == "a user's"
+
+
 def test_two_groups_do_not_see_each_other(machine: Machine, tmp_path: Path) -> None:
     first = write_revision(tmp_path / "v1", {"ApplicationStop": TRACE})
     assert machine.local(first, "--group", "blue").returncode == 0

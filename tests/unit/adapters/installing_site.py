@@ -12,6 +12,7 @@ from typing import Any
 from adapters.host.installer import HostDisk
 from domain.appspec import AppSpec, FileExistsBehavior, FileMapping, Permission
 from domain.install import InstallSummary
+from domain.keeping import Keeping
 from tasks import installing
 
 Tree = Mapping[str, str | bytes | None]
@@ -74,7 +75,12 @@ class Site:
         self.spec = self.spec.model_copy(update={"files": mappings})
 
     def install(
-        self, bundle: Path, behavior: str = "DISALLOW", *, allow_outside_sources: bool = False
+        self,
+        bundle: Path,
+        behavior: str = "DISALLOW",
+        *,
+        allow_outside_sources: bool = False,
+        keeping: Keeping | None = None,
     ) -> InstallSummary:
         """Install a bundle."""
         return installing.install(
@@ -85,6 +91,7 @@ class Site:
             root=self.root,
             behavior=FileExistsBehavior(behavior),
             allow_outside_sources=allow_outside_sources,
+            keeping=keeping,
         )
 
     def commit(self) -> None:

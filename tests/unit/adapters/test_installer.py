@@ -49,6 +49,9 @@ def test_a_tree_arrives_as_it_is(site: Site) -> None:
         "removed": 0,
         "directories": 4,
         "bytes": 70_000,
+        "kept": 0,
+        "restored": 0,
+        "left": (),
     }
 
 

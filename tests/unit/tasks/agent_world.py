@@ -33,7 +33,7 @@ def a_host(folder: Path, told: list[AgentReport], **more: Any) -> HostWorld:
         records=layout,
         journal=Attempts(layout.attempts()),
         fetch=unpack,
-        install=lambda *_: "installed",
+        install=lambda *_, **__: "installed",
         on_disk=lambda _: "Install of v1 was carried out.",
         commit=lambda _: None,
         run_scripts=lambda *_, **__: None,

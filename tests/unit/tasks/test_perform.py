@@ -11,8 +11,9 @@ import pytest
 
 from adapters.host.attempts import Attempts
 from domain.errors import InstallError
+from domain.keeping import Restoring
 from domain.lifecycle import Event
-from domain.reports import AgentReport, ErrorCode, EventFinished, EventStatus, HostReport, Outcome
+from domain.reports import AgentReport, ErrorCode, EventFinished, EventStatus, HostReport, LogLines, Outcome
 from tasks.perform import LONGEST_MESSAGE, carry_out, refuse, report_interrupted
 from tests.unit.tasks.agent_world import SOURCE, a_host, raises
 from tests.unit.workflows.engine_values import ALL_WELL, an_order, outcomes_of
@@ -153,6 +154,23 @@ def test_a_cut_off_install_says_what_is_on_the_disk(tmp_path: Path) -> None:
     assert (
         "On disk: Install of v1 was carried out. Last successful deployment on this host: none yet." in problem.message
     )
+
+
+@pytest.mark.parametrize("restoring", [None, Restoring(began=2, back_to=1)])
+def test_what_becomes_of_files_of_others_is_told(tmp_path: Path, restoring: Restoring | None) -> None:
+    told: list[AgentReport] = []
+    asked: list[Any] = []
+
+    def install(*_: object, **named: Any) -> str:
+        asked.append(named["restoring"])
+        return "1 of others kept"
+
+    whole = _downloaded(tmp_path).model_copy(update={"order": report(restoring=restoring).order})
+    (tmp_path / "attempts" / "t-1.jsonl").unlink()
+    carry_out(a_host(tmp_path, told, install=install), Event.INSTALL, whole)
+    assert asked == [restoring]
+    lines = [line for each in told if isinstance(each, LogLines) for line in each.lines]
+    assert lines == (["1 of others kept"] if restoring else [])
 
 
 def _downloaded(folder: Path) -> HostReport:

@@ -148,6 +148,12 @@ def test_whose_file_exists_behavior_counts(asked: str | None, of_group: str | No
     assert admit(a_request(file_exists_behavior=asked), group=group).file_exists_behavior == counts
 
 
+def test_what_is_overwritten_is_kept_if_the_group_wants_it() -> None:
+    assert not admit(a_request()).restore_overwritten
+    made = admit(a_request(back_to=NOW - 60), group=a_group(restore_overwritten=True))
+    assert (made.restore_overwritten, made.back_to) == (True, NOW - 60)
+
+
 def test_a_group_may_have_its_own_limit_for_events() -> None:
     limits = Limits(event_seconds=900)
     assert admit(a_request(), limits=limits).event_seconds == 900

@@ -1,7 +1,8 @@
 """Golden plans: small bundles and hosts written as JSON, and the plan each must give, to the letter.
 
 `bundle` and `host` map paths to what lies there: `"file"`, `"-> target"`, an octal mode for a directory, or a mapping
-of `Found` members. `record` lists what the previous revision made.
+of `Found` members. `record` lists what the previous revision made, `kept` the copies there are of others' files and
+`unfit` those that cannot be put back; `keeping` is the rule for them.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import pytest
 
 from domain.appspec import AppSpec, FileExistsBehavior
 from domain.errors import InstallError
-from domain.install import Context, Entry, Facts, Found, Kind, Recorded, Tree
+from domain.install import Context, Entry, Facts, Found, Kept, Kind, Recorded, Tree
 from domain.install_text import plan_as_json
+from domain.keeping import Keeping, Restoring
 from workflows.install import plan_install
 
 FOLDER = Path(__file__).parents[2] / "golden" / "install"
@@ -67,18 +69,30 @@ def facts_of(case: dict[str, Any], spec: AppSpec) -> Facts:
         groups={"www": 33, "root": 0},
         tools=frozenset(case.get("tools", ["setfacl", "semanage", "restorecon"])),
         uid=case.get("uid", 0),
+        kept=tuple(Kept(copy, path, Kind(kind), *rest) for copy, path, kind, *rest in case.get("kept", [])),
+        unfit=case.get("unfit", {}),
     )
+
+
+def keeping_of(case: dict[str, Any]) -> Keeping | None:
+    rule = case.get("keeping")
+    if rule is None:
+        return None
+    restoring = Restoring(began=rule["began"], back_to=rule.get("back_to"))
+    return Keeping(restoring, rule.get("limit", 1000), rule.get("revisions", 5))
 
 
 def outcome_of(case: dict[str, Any]) -> dict[str, Any]:
     spec = AppSpec.model_validate(case["appspec"])
     try:
-        plan = plan_install(spec, facts_of(case, spec), FileExistsBehavior(case.get("behavior", "DISALLOW")))
+        behavior = FileExistsBehavior(case.get("behavior", "DISALLOW"))
+        plan = plan_install(spec, facts_of(case, spec), behavior, keeping_of(case))
     except InstallError as error:
         return {"error": error.message}
     shown = plan_as_json(plan)
     del shown["archive"]
     shown["record"] = [[*each[:2], *([list(each.context)] if each.context else [])] for each in plan.record]
+    shown |= {name: value for name, value in (("kept", plan.kept), ("left", plan.left)) if value}
     return json.loads(json.dumps(shown))  # type: ignore[no-any-return]
 
 

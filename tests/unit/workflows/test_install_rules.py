@@ -17,7 +17,9 @@ from domain.install import (
     Entry,
     Facts,
     Found,
+    KeepCopy,
     KeepDirectory,
+    Kept,
     Kind,
     MakeDirectory,
     MakeLink,
@@ -25,6 +27,7 @@ from domain.install import (
     Recorded,
     RemoveDirectory,
     RemoveFile,
+    RestoreCopy,
     SetAcl,
     SetContext,
     SetMode,
@@ -39,6 +42,7 @@ from domain.install_text import (
     record_as_text,
     record_from_text,
 )
+from domain.keeping import Keeping, Restoring
 from workflows.install import plan_install
 from workflows.install_permissions import matches
 
@@ -106,8 +110,21 @@ def test_every_step_finds_what_it_needs(world: tuple[Facts, FileExistsBehavior])
     except InstallError:
         return
     disk = {path: found.kind for path, found in facts.there.items()}
+    played(plan, disk)
+    for recorded in plan.record:
+        assert disk[recorded.path] is recorded.kind
+
+
+def played(plan: Plan, disk: dict[str, Kind]) -> None:
     for step in plan.instructions:
         match step:
+            case KeepCopy(file=path):
+                assert disk[path] is not Kind.DIRECTORY
+            case RestoreCopy(file=path, kind=kind, replaces=replaces):
+                assert (path in disk) is replaces
+                assert disk.get(path) is not Kind.DIRECTORY
+                assert disk[path.rpartition("/")[0]] is Kind.DIRECTORY
+                disk[path] = kind
             case RemoveFile(file=path):
                 assert disk.pop(path) is not Kind.DIRECTORY
             case RemoveDirectory(directory=path):
@@ -121,8 +138,53 @@ def test_every_step_finds_what_it_needs(world: tuple[Facts, FileExistsBehavior])
                 assert disk.get(path) is not Kind.DIRECTORY
                 assert disk[path.rpartition("/")[0]] is Kind.DIRECTORY
                 disk[path] = Kind.FILE if isinstance(step, CopyFile) else Kind.LINK
-    for recorded in plan.record:
-        assert disk[recorded.path] is recorded.kind
+
+
+COPIES = st.lists(
+    st.builds(
+        Kept,
+        st.just("0"),
+        st.sampled_from([f"/d/{name}" for name in (*NAMES, "s/s/a")]),
+        st.sampled_from((Kind.FILE, Kind.LINK)),
+        st.just(1),
+        st.integers(0, 3),
+        st.integers(0, 3),
+    ),
+    max_size=5,
+).map(lambda kept: tuple(each._replace(copy=str(number)) for number, each in enumerate(kept, 1)))
+RULES = st.builds(
+    Keeping, st.builds(Restoring, began=st.just(4.0), back_to=st.none() | st.integers(0, 3)), st.just(99), st.just(2)
+)
+
+
+@given(worlds(), COPIES, RULES, st.sets(st.integers(1, 5).map(str), max_size=2))
+def test_what_is_given_back_takes_nothing_from_anybody(
+    world: tuple[Facts, FileExistsBehavior], kept: tuple[Kept, ...], rule: Keeping, unfit: set[str]
+) -> None:
+    facts = world[0]._replace(kept=kept, unfit=dict.fromkeys(unfit & {each.copy for each in kept}, "gone"))
+    try:
+        plan = plan_install(SPEC, facts, world[1], rule)
+    except InstallError:
+        return
+    disk = {path: found.kind for path, found in facts.there.items()}
+    played(plan, disk)
+    ours, holds = {each.path for each in facts.record}, {each.path for each in plan.record}
+    copies = {each.copy: each for each in kept}
+    for step in plan.instructions:
+        match step:
+            case RestoreCopy(file=path, copy=copy, replaces=replaces):
+                assert path not in holds
+                assert not replaces or path in ours
+                assert copy not in facts.unfit
+                assert rule.restoring.back_to is not None
+                assert copies[copy].began >= rule.restoring.back_to
+            case CopyFile(destination=path, replaces=True) | MakeLink(destination=path, replaces=True):
+                saved = {each.file for each in plan.instructions if isinstance(each, KeepCopy)}
+                assert path in ours or path in saved
+    saved_now = {each.copy for each in plan.instructions if isinstance(each, KeepCopy)}
+    assert not saved_now & copies.keys()
+    assert saved_now <= {each.copy for each in plan.kept} <= saved_now | copies.keys()
+    assert len({each.copy for each in plan.kept}) == len(plan.kept)
 
 
 @given(st.text("ab*/?[]\n", max_size=8), st.text("ab*?[]\n", max_size=8))
@@ -143,6 +205,8 @@ STEPS = (
     | st.builds(SetMode, TEXTS, st.integers(0, 0o7777), st.booleans())
     | st.builds(SetAcl, TEXTS, st.lists(TEXTS, max_size=2).map(tuple))
     | st.builds(SetContext, TEXTS, st.builds(Context, TEXTS, TEXTS))
+    | st.builds(KeepCopy, TEXTS, TEXTS, st.integers(0, 9))
+    | st.builds(RestoreCopy, TEXTS, TEXTS, st.sampled_from(Kind))
     | st.builds(SetOwner, TEXTS, st.integers(-1, 9), st.integers(-1, 9), TEXTS)
     | st.builds(KeepDirectory, TEXTS, st.integers(0, 0o7777), st.just(0), st.just(0), st.just((("acl", "00"),)))
 )
@@ -158,12 +222,47 @@ def test_a_plan_survives_being_written(steps: tuple[CopyFile, ...]) -> None:
     assert text.count("\n") == max(1, len(steps)) + 2
 
 
-@given(st.lists(st.builds(Recorded, st.sampled_from(Kind), TEXTS, st.none() | st.builds(Context, TEXTS)), max_size=5))
+RECORDED = st.builds(Recorded, st.sampled_from(Kind), TEXTS, st.none() | st.builds(Context, TEXTS))
+KEPT = st.builds(
+    Kept,
+    st.integers(0, 99).map(str),
+    TEXTS.map(lambda text: f"/{text}"),
+    st.sampled_from(Kind),
+    st.integers(0, 9),
+    st.floats(0, 2e9),
+    st.integers(0, 9),
+)
+
+
+@given(st.lists(RECORDED, max_size=5))
 def test_a_record_survives_and_a_cut_off_line_does_not(record: list[Recorded]) -> None:
     text = record_as_text(record)
     assert text.isascii()
-    assert record_from_text(text) == tuple(record)
-    assert record_from_text(text[:-1]) == tuple(record[:-1])
+    assert record_from_text(text) == (tuple(record), ())
+    assert record_from_text(text[:-1]) == (tuple(record[:-1]), ())
+
+
+@given(st.lists(RECORDED, max_size=3), st.lists(KEPT, max_size=3))
+def test_copies_on_record_survive(record: list[Recorded], kept: list[Kept]) -> None:
+    text = record_as_text(record, kept)
+    assert text.isascii()
+    assert record_from_text(text) == (tuple(record), tuple(kept))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param('["kept","../../etc/shadow","/a","file",1,1.0,0]', id="a name that climbs out"),
+        pytest.param('["kept","/etc/shadow","/a","file",1,1.0,0]', id="a name that is a path"),
+        pytest.param('["kept","\\u0661","/a","file",1,1.0,0]', id="a number of another script"),
+        pytest.param('["kept","1","etc/passwd","file",1,1.0,0]', id="a relative path"),
+        pytest.param('["kept","1","/a","file",1]', id="too little"),
+        pytest.param('["kept","1","/a","door",1,1.0,0]', id="of no kind"),
+    ],
+)
+def test_an_odd_copy_on_record_is_refused(line: str) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        record_from_text(line + "\n")
 
 
 def test_json_lines_lose_only_an_unfinished_last_one() -> None:

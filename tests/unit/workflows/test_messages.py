@@ -23,6 +23,7 @@ import tasks.host
 import tasks.rollout
 import tasks.traffic
 from domain.deployments import Lane
+from domain.keeping import Restoring
 from domain.lifecycle import TABLE, Event, Runner
 from domain.reports import (
     AgentHello,
@@ -56,6 +57,7 @@ FULL = an_order(
     blue_green_rollback=True,
     restart=True,
     final_event=Event.AFTER_ALLOW_TRAFFIC,
+    restoring=Restoring(began=NOW, back_to=1_600_000_000.25),
 )
 OPENING = HostReport(order=FULL)
 HALFWAY = HostReport(

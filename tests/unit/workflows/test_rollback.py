@@ -96,6 +96,15 @@ def test_it_brings_back_the_last_good_revision_as_fast_as_the_other_went() -> No
     )
 
 
+def test_hosts_are_told_to_which_state_it_returns() -> None:
+    failed = ended("Failed", LOST, *ALL, restore_overwritten=True, start_time=NOW + 5)
+    good = a_deployment(create_time=NOW - 9000, start_time=NOW - 60)
+    assert (back(failed, good).restore_overwritten, back(failed, good).back_to) == (True, NOW - 60)
+    # One may wait in the queue, so it is known by when it began; the failed one counts where no good one is known.
+    assert back(failed).back_to == NOW + 5
+    assert not back(ended("Failed", LOST, *ALL), good).restore_overwritten
+
+
 def laid_out(made: Deployment, total: int, **more: Any) -> Deployment:
     change = start(made, total, group=GOOD, now=NOW, **more)
     assert change is not None

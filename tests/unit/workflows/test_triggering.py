@@ -71,6 +71,7 @@ def test_the_token_of_a_request(about: dict[str, str], given: dict[str, str], to
 
 def test_nobody_asks_in_the_name_of_the_engine() -> None:
     assert parse_request(written({**REQUEST, "creator": "codeDeployRollback"})).creator == "user"
+    assert parse_request(written({**REQUEST, "backTo": 1.0})).back_to is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,75 @@
+"""Copies of what others had where Install put something, each under a number in a folder of the group's records.
+
+Nobody but the agent's user may look into the folder. A link in the place of folder or copy is never followed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from adapters.host.copying import duplicate, reproduce
+from adapters.host.rooted import Rooted, kind_of, lstat
+from domain.errors import InstallError
+from domain.install import KeepCopy, Kept, Kind, RestoreCopy
+
+
+def keep(folder: Path, step: KeepCopy, path: str) -> None:
+    """Copy what lies at a path of the machine. Raises InstallError if it has grown since it was looked at."""
+    if not is_there(folder):
+        os.mkdir(folder, 0o700)
+    status = os.lstat(path)
+    if kind_of(status.st_mode) not in {Kind.FILE, Kind.LINK}:
+        raise InstallError(f"{path} has become something that cannot be copied")
+    if status.st_size > step.size:
+        raise InstallError(
+            f"{path} grew from {step.size} to {status.st_size} bytes while its copy for a rollback was made: "
+            "stop what writes it, in ApplicationStop or BeforeInstall"
+        )
+    duplicate(path, f"{folder}/{step.copy}")
+
+
+def restore(folder: Path, step: RestoreCopy, path: str) -> None:
+    """Put a copy where nothing is. Raises InstallError for a copy that is none, OSError from the disk."""
+    copy = f"{folder}/{step.copy}"
+    if not is_there(folder) or kind_of(os.lstat(copy).st_mode) is not step.kind:
+        raise InstallError(f"{copy} is not what was kept of {path}")
+    reproduce(copy, path)
+
+
+def is_there(folder: Path) -> bool:
+    """Whether there is a folder of copies. Raises InstallError for anything else in its place."""
+    status = lstat(str(folder))
+    if status is not None and not stat.S_ISDIR(status.st_mode):
+        raise InstallError(f"{folder} should be a directory of the agent's and is something else: move it away")
+    return status is not None
+
+
+def unfit(folder: Path, kept: Iterable[Kept], host: Rooted) -> dict[str, str]:
+    """Copies that cannot be put back as the host is now, each with the reason."""
+    present = is_there(folder)
+    reasons = ((each.copy, _why_unfit(folder, each, host, present=present)) for each in kept)
+    return {copy: reason for copy, reason in reasons if reason}
+
+
+def _why_unfit(folder: Path, kept: Kept, host: Rooted, *, present: bool) -> str | None:
+    status = lstat(f"{folder}/{kept.copy}") if present else None
+    if status is None or kind_of(status.st_mode) is not kept.kind:
+        return "its copy is gone"
+    # A link or a `..` on the way could lead anywhere by now, out of the root too.
+    above = host.prefix + kept.path.rpartition("/")[0]
+    return None if os.path.realpath(above) == (above or "/") else "its path leads elsewhere by now"
+
+
+def sweep(folder: Path, kept: Iterable[Kept]) -> None:
+    """Remove copies that are not on record; what cannot be removed is tried again next time."""
+    with contextlib.suppress(OSError, InstallError):
+        if is_there(folder):
+            for name in set(os.listdir(folder)) - {each.copy for each in kept}:
+                with contextlib.suppress(OSError):
+                    os.unlink(folder / name)
+            if not os.listdir(folder):
+                os.rmdir(folder)
