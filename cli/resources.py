@@ -13,6 +13,12 @@ from domain.errors import InvalidTag
 from domain.groups import Busy
 from workflows.resources import check_instance
 
+_ROLLBACK_EVENTS = {
+    "failure": "DEPLOYMENT_FAILURE",
+    "alarm": "DEPLOYMENT_STOP_ON_ALARM",
+    "stop": "DEPLOYMENT_STOP_ON_REQUEST",
+}
+
 
 @click.command()
 @click.argument("name")
@@ -46,6 +52,12 @@ def create_application(name: str, as_json: bool) -> None:
 )
 @click.option("--ready-wait", type=int, metavar="MINUTES", help="Blue/green: wait for `slipway continue`.")
 @click.option("--terminate-after", type=int, metavar="MINUTES", help="Blue/green: then terminate the original hosts.")
+@click.option(
+    "--rollback-on",
+    multiple=True,
+    type=click.Choice(sorted(_ROLLBACK_EVENTS)),
+    help="Roll back by itself after a failure, an alarm, or a stop by request.",
+)
 @click.option("--queue", is_flag=True, help="Queue a second deployment rather than refuse it.")
 @click.option("--event-seconds", type=click.IntRange(min=1), help="The limit of one lifecycle event.")
 @click.option("--appspec", "appspec_filename", help="The name of the AppSpec file, where it is not appspec.yml.")
@@ -64,6 +76,7 @@ def create_group(
     blue_green: str | None,
     ready_wait: int | None,
     terminate_after: int | None,
+    rollback_on: tuple[str, ...],
     queue: bool,
     event_seconds: int | None,
     appspec_filename: str | None,
@@ -81,6 +94,7 @@ def create_group(
         "autoScalingGroups": list(environment) or None,
         "alarmConfiguration": {"enabled": True, "alarms": [{"name": each} for each in alarms]} if alarms else None,
         **_traffic(balancers),
+        **_rollback(rollback_on),
         **_blue_green(blue_green, ready_wait, terminate_after),
     }
     ours = {
@@ -92,6 +106,12 @@ def create_group(
     made = add_group(site(), given, ours)
     text = f"created deployment group {application}/{name}"
     answer({"deploymentGroupId": made.deployment_group_id}, text, as_json=as_json)
+
+
+def _rollback(causes: tuple[str, ...]) -> dict[str, Any]:
+    if not causes:
+        return {}
+    return {"autoRollbackConfiguration": {"enabled": True, "events": [_ROLLBACK_EVENTS[cause] for cause in causes]}}
 
 
 def _traffic(balancers: tuple[str, ...]) -> dict[str, Any]:

@@ -56,6 +56,12 @@ DEPLOYMENTS_ENDED = Family(
     meaning="Deployments that ended, by their last status.",
     labels=("status",),
 )
+ROLLBACKS = Family(
+    name="slipway_rollbacks_total",
+    kind=Kind.COUNTER,
+    meaning="Deployments that rolled another back, by their last status.",
+    labels=("status",),
+)
 EVENTS = Family(
     name="slipway_lifecycle_events_total",
     kind=Kind.COUNTER,
@@ -145,6 +151,7 @@ UP = Family(
 FAMILIES = (
     DEPLOYMENTS,
     DEPLOYMENTS_ENDED,
+    ROLLBACKS,
     EVENTS,
     EVENT_SECONDS,
     QUEUE_MESSAGES,

@@ -37,6 +37,8 @@ def count_events(meter: Meter, outcomes: Sequence[Outcome]) -> None:
 def count_end(meter: Meter, deployment: Deployment) -> None:
     """Count a deployment that ended."""
     meter.count(metrics.DEPLOYMENTS_ENDED, deployment.status.value)
+    if deployment.rolls_back:
+        meter.count(metrics.ROLLBACKS, deployment.status.value)
     why = deployment.error_information
     if why is not None and why.code is DeploymentErrorCode.ALARM_ACTIVE:
         meter.count(metrics.ALARM_STOPS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import random
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,7 +37,7 @@ from tests.stories.bundle_site import (
 )
 from workflows.signing import sign_path
 
-CONTENT = os.urandom(3_000_000)
+CONTENT = random.Random(7).randbytes(3_000_000)
 SHA256 = sha256_of(CONTENT)
 LIMITS = BundleLimits(max_bytes=MOST)
 WITH_TOKEN = {"authorization": f"Bearer {TOKEN}"}
