@@ -27,8 +27,11 @@ class Limits(Value):
     """A lane nothing was heard of for so long has its message sent again; harmless when the first was only slow."""
     look_seconds: float = Field(30.0, gt=0)
     """A running event is looked at this often."""
-    silence_seconds: float = Field(120.0, gt=0)
-    """An agent silent for so long while its event runs is taken for dead."""
+    silence_seconds: float = Field(120.0, ge=1)
+    """An agent silent for so long while its event runs is taken for dead. One that speaks less than twice in that time
+    gets twice as long as it is silent on purpose."""
+    vanished_seconds: float = Field(15.0, ge=1)
+    """The hosts at work are looked for this often: those that were terminated or deregistered are given up."""
 
 
 class Quotas(Value):

@@ -91,17 +91,20 @@ class Installer:
 
     def __init__(self, settings: AgentSettings) -> None:
         self._settings = settings
+        self._one_at_a_time = threading.Lock()
+        """Groups may install to the same folders: what one of them finds there must not change under its hands."""
 
     def __call__(self, archive: Path, spec: AppSpec, records: Path, behavior: FileExistsBehavior) -> str:
         """Install by the AppSpec; a line that says what was done; raises InstallError."""
-        summary = install(
-            archive,
-            spec,
-            state=records,
-            root=self._settings.root,
-            behavior=behavior,
-            allow_outside_sources=self._settings.allow_outside_sources,
-        )
+        with self._one_at_a_time:
+            summary = install(
+                archive,
+                spec,
+                state=records,
+                root=self._settings.root,
+                behavior=behavior,
+                allow_outside_sources=self._settings.allow_outside_sources,
+            )
         return str(summary)
 
 
@@ -132,7 +135,7 @@ class ScriptRunner:
             environment=hook_environment(order, event, root=str(settings.root), base=self._base),
             log=ScriptLog(log, limit=settings.log_limit_bytes),
             on_line=on_line,
-            limits=ScriptLimits(grace=settings.script_grace_seconds),
+            limits=ScriptLimits(grace=settings.script_grace_seconds, event=order.event_limit),
             stop=stop,
             working_directory=settings.root,
         )

@@ -21,14 +21,22 @@ DEPLOYMENTS_EVERY = 4
 def run_watch(world: World, end: threading.Event) -> None:
     """Look until `end` is set; a store or broker that is away is tried again at the next round."""
     listening_since = world.now()
-    number = 0
+    number, vanished_at = 0, world.now()
     while not end.is_set():
         try:
             if nobody_listens(world):
                 # Silence that nobody listened to says nothing of the agents.
                 listening_since = world.now()
-            round_of_watch(world, listening_since=listening_since, deployments_too=number % DEPLOYMENTS_EVERY == 0)
+            vanished_too = world.now() >= vanished_at
+            round_of_watch(
+                world,
+                listening_since=listening_since,
+                deployments_too=number % DEPLOYMENTS_EVERY == 0,
+                vanished_too=vanished_too,
+            )
             number += 1
+            if vanished_too:
+                vanished_at = world.now() + world.limits.vanished_seconds
         except WorldError as error:
             listening_since = world.now()
             logger.warning("the watch cannot look just now: %s", error)

@@ -257,7 +257,11 @@ def make_world(settings: Settings, app: Celery) -> World:
         sources=make_sources(settings),
         balancers=make_load_balancers(settings),
         environments=make_environments(settings, store),
-        dispatch=CeleryDispatcher(app, pickup_seconds=settings.limits.pickup_seconds),
+        dispatch=CeleryDispatcher(
+            app,
+            pickup_seconds=settings.limits.pickup_seconds,
+            vanished_seconds=settings.limits.vanished_seconds,
+        ),
         publishers=(ExchangePublisher(connection(settings, "control"), exchange=names.EVENTS_EXCHANGE),),
         limits=settings.limits,
         now=time.time,

@@ -95,6 +95,11 @@ def announce() -> Signature[Any]:
     return _signature(names.ANNOUNCE, (), about="outbox")
 
 
+def vanished(expires: int) -> Signature[Any]:
+    """The look for hosts that are no more, dropped if nobody takes it by then: the next one is due."""
+    return _signature(names.VANISHED, (), about="hosts at work", expires=expires)
+
+
 def host_chain(
     report: HostReport, events: Sequence[Event], *, queue: str, phase: int, pickup_seconds: int
 ) -> Signature[Any]:

@@ -20,6 +20,7 @@ PHASE_CONCLUDED = "slipway.phase_concluded"
 SETTLE = "slipway.settle"
 ENVIRONMENT = "slipway.environment"
 ANNOUNCE = "slipway.announce"
+VANISHED = "slipway.vanished"
 
 STOP_DEPLOYMENT = "stop_deployment"
 """The remote control command by which every agent learns that a deployment was stopped."""
@@ -36,6 +37,11 @@ def host_queue(host_id: str) -> str:
 def agent_of(queue: str) -> str:
     """The id under which the agent runs that consumes a host's queue."""
     return queue.removeprefix(_HOST)
+
+
+def agent_node(agent: str) -> str:
+    """What the Celery worker of an agent is called."""
+    return f"agent@{agent}"
 
 
 def event_task(event: Event) -> str:
