@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,8 +12,8 @@ import pytest
 from domain.deployments import Deployment, Lane
 from domain.errors import WorldError
 from domain.lifecycle import Event
-from domain.moves import Due
-from domain.reports import EventStatus
+from domain.moves import Due, Heard
+from domain.reports import AgentHello, EventStatus
 from tasks.recording import nobody_listens, say_listening
 from tasks.watch import look_at_lanes
 from tests.unit.tasks.engine import Engine
@@ -83,6 +84,57 @@ def test_what_waits_in_a_hosts_queue_is_not_sent_again(engine: Engine, monkeypat
     assert put_off == [0, 1]
 
 
+def test_what_has_expired_is_sent_again_whatever_waits_there(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of others may wait in the same queue."""
+    a_lane(engine, monkeypatch, 1)
+    monkeypatch.setattr(engine.sent, "waiting", lambda _: 3, raising=False)
+    hello = AgentHello(host="web-0", at=NOW, running=1, slots=1, every=10, full_at=NOW)
+    engine.store.record([Heard(hello)])
+    engine.now = NOW + 250
+    engine.store.record([Heard(hello.model_copy(update={"at": engine.now, "full_at": engine.now}))])
+    put_off = postponed(engine, monkeypatch)
+    look_at_lanes(engine.world(), listening_since=NOW - 60)
+    assert put_off == [0]
+    assert [args[2].number for args in engine.sent.named("run_host")] == [0]
+
+
+def test_an_agent_that_is_alive_is_told_that_its_host_was_given_up(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_lane(engine, monkeypatch, 2)
+    engine.now = NOW + 300
+    engine.store.record([Heard(AgentHello(host="web-1", at=engine.now, every=10, slots=1))])
+    told: list[object] = []
+    monkeypatch.setattr(engine.sent, "stop_hosts", lambda _, **more: told.append(more), raising=False)
+    look_at_lanes(engine.world(), listening_since=NOW - 60)
+    assert len(engine.sent.named("continue_lane")) == 2
+    assert told == [{"now": True, "agents": ["web-1"]}]
+
+
+def test_hosts_that_are_no_more_are_looked_for_at_intervals_while_something_runs(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "EVERY", 0.0)
+    monkeypatch.setattr(watch, "nobody_listens", lambda _: False)
+
+    def looks(seconds: int) -> int:
+        end, until = threading.Event(), engine.now + seconds
+        world = engine.world()
+
+        def tick() -> float:
+            engine.now += 0.5
+            if engine.now >= until:
+                end.set()
+            return engine.now
+
+        watch.run_watch(replace(world, now=tick), end)
+        return len(engine.sent.named("look_for_vanished"))
+
+    assert looks(60) == 0
+    engine.store.admit(a_deployment(), token=None, queue=False)
+    assert looks(60) in {4, 5}
+
+
 def test_a_store_that_is_away_ends_the_round(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     a_lane(engine, monkeypatch, 1)
 
@@ -134,7 +186,7 @@ def test_silence_counts_only_while_somebody_listens(engine: Engine, monkeypatch:
     since: list[float] = []
     deaf = iter([False, True, False])
 
-    def look(_: object, *, listening_since: float, deployments_too: bool) -> None:
+    def look(_: object, *, listening_since: float, deployments_too: bool, vanished_too: bool) -> None:
         since.append(listening_since - NOW)
         engine.now += 100
         if len(since) == 3:
