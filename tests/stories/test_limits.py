@@ -44,7 +44,7 @@ class Here:
         self.site.agent(name)
         wait_until(lambda: self.site.world.store.seen([name])[0], f"the hello of {name}")
 
-    def group(self, name: str, role: str, **more: object) -> None:
+    def group(self, name: str, role: str, **more: Any) -> None:
         filters = ({"key": "role", "value": role},)
         self.site.group(name, **{"config": ALL_AT_ONCE, "on_premises_instance_tag_filters": filters, **more})
 
@@ -100,7 +100,9 @@ def runs(here: Here, deployment_id: str, host: str) -> None:
 
     def running() -> bool:
         try:
-            return bool(here.events(deployment_id, host)["ApplicationStart"]["status"] == "InProgress")
+            status = here.events(deployment_id, host)["ApplicationStart"]["status"]
+            assert status in {"Pending", "InProgress"}
+            return bool(status == "InProgress")
         except here.client.exceptions.DeploymentNotStartedException:
             return False
 
@@ -184,7 +186,7 @@ def test_instances_are_terminated_at_work_and_before_it(here: Here, tmp_path: Pa
     )
 
     (tmp_path / "go").unlink()
-    deployment_id = here.site.deploy(holding(tmp_path / "v2"), group="cloud-at-once")
+    deployment_id = here.site.deploy(holding(tmp_path / "v2"), group="cloud-at-once", file_exists_behavior="OVERWRITE")
     runs(here, deployment_id, first)
     ec2.terminate_instances(InstanceIds=[first])
     failed_for_health(here.ended(deployment_id))

@@ -216,7 +216,7 @@ def test_an_agent_that_is_at_work_for_others_is_waited_for() -> None:
 
 
 def test_its_five_minutes_begin_once_it_has_room() -> None:
-    room = {"running": 0, "full_at": NOW + 1000, "slots": 1, "every": 10}
+    room: dict[str, Any] = {"running": 0, "full_at": NOW + 1000, "slots": 1, "every": 10}
     assert look(1001, seen=1000, **room) == Nudge(NOW + 1031)
     assert look(1290, seen=1289, **room) == Nudge(NOW + 1300)
     lost = look(1300, seen=1299, **room)
