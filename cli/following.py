@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -12,11 +12,11 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 
 from console.grid import DeploymentView, draw, final_line
-from domain.deployments import Deployment, DeploymentStatus, TargetRecord
+from domain.deployments import Deployment, DeploymentStatus, TargetRecord, TargetStatus
 from domain.errors import DeploymentDoesNotExist
 from domain.lifecycle import TABLE, Event
 from tasks.runtime import World
-from workflows import reporting
+from workflows import agents, names, reporting
 from workflows.events import events_for
 from workflows.waits import waiting_for
 
@@ -44,7 +44,21 @@ def look(world: World, deployment_id: str) -> DeploymentView:
         now=world.now(),
         labels={record.target.target_id: label for record in targets if (label := deployment.label(record.index))},
         waiting_for=waiting_for(deployment, world.now()),
+        words=_words(world, deployment, targets),
     )
+
+
+def _words(world: World, deployment: Deployment, targets: Sequence[TargetRecord]) -> dict[str, str]:
+    phase = deployment.under_way
+    at_work = [record for record in targets if record.status is TargetStatus.IN_PROGRESS]
+    if phase is None or not at_work or deployment.status.final:
+        return {}
+    seen = world.store.seen([names.agent_of(record.target.queue) for record in at_work])
+    words = {
+        record.target.target_id: agents.word_on(record, phase.events, last, world.now())
+        for record, last in zip(at_work, seen, strict=True)
+    }
+    return {target_id: word for target_id, word in words.items() if word}
 
 
 def _targets(world: World, deployment: Deployment) -> list[TargetRecord]:
@@ -79,6 +93,7 @@ def _target(record: TargetRecord, view: DeploymentView) -> dict[str, Any]:
         "status": record.status,
         "instanceLabel": view.deployment.label(record.index),
         "lastUpdatedAt": record.last_updated_at,
+        "agent": view.words.get(record.target.target_id),
         "lifecycleEvents": [
             {"lifecycleEventName": event, **record.events[event].model_dump(mode="json", exclude_none=True)}
             for event in view.events

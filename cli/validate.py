@@ -37,7 +37,14 @@ class Source(NamedTuple):
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @click.option("--os", "os_name", type=click.Choice(["linux", "windows"]), default="linux", show_default=True)
 @click.option("--name", "wanted", metavar="FILE", help="The AppSpec's name in DIR, if not appspec.yml or appspec.yaml.")
-def validate(target: str, as_json: bool, os_name: str, wanted: str | None) -> None:
+@click.option(
+    "--event-seconds",
+    type=click.IntRange(min=1),
+    default=3600,
+    show_default=True,
+    help="The limit of one lifecycle event in the deployment group.",
+)
+def validate(target: str, as_json: bool, os_name: str, wanted: str | None, event_seconds: int) -> None:
     """Check an AppSpec file and show all its problems at once.
 
     DIR is the root of a bundle: its AppSpec is read and the sources and scripts it names are looked for. FILE is read
@@ -46,7 +53,7 @@ def validate(target: str, as_json: bool, os_name: str, wanted: str | None) -> No
     from workflows.appspec import read_appspec
 
     source = read_source(target, wanted)
-    reading = read_appspec(source.data, os=os_name)
+    reading = read_appspec(source.data, os=os_name, event_seconds=event_seconds)
     missing = [] if source.root is None else look_for_paths(source.root, reading.paths)
     if as_json:
         _print_json(reading, missing)

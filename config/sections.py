@@ -64,8 +64,9 @@ class AgentSettings(Section):
     root: Path = Path("/")
     """The prefix of every destination: / on a real host, a folder of its own for a simulated one."""
     state: Path = Path("/var/lib/slipway")
-    concurrency: int = Field(4, ge=1, le=64)
-    heartbeat_seconds: float = Field(10.0, gt=0)
+    concurrency: int = Field(1, ge=1, le=64)
+    """Events at once, of different deployments."""
+    heartbeat_seconds: float = Field(10.0, ge=0.5, le=600)
     max_revisions: int = Field(5, ge=1)
     script_grace_seconds: float = Field(10.0, ge=0)
     """Seconds between SIGTERM and SIGKILL for a script that ran over its time."""
@@ -233,6 +234,14 @@ class LimitSettings(Limits):
     """The engine's time limits, in seconds."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    @model_validator(mode="after")
+    def _leave_time(self) -> Self:
+        if self.nudge_seconds >= self.pickup_seconds:
+            raise ValueError("nudge_seconds must be less than pickup_seconds: a host is given up after those")
+        if self.look_seconds > self.event_seconds:
+            raise ValueError("look_seconds must not be more than event_seconds: nobody would look while an event runs")
+        return self
 
 
 class QuotaSettings(Quotas):

@@ -20,6 +20,7 @@ from domain.reports import EventStatus
 
 MOST_ROWS = 40
 """Hosts shown at once; of a larger fleet, those that matter now."""
+MOST_WORDS = 5
 
 MARKS: dict[EventStatus, tuple[str, str]] = {
     EventStatus.PENDING: ("·", "dim"),
@@ -55,6 +56,8 @@ class DeploymentView:
     """Blue or Green by target id, of a blue/green deployment."""
     waiting_for: str = ""
     """What the deployment waits for, in words, if it waits."""
+    words: Mapping[str, str] = field(default_factory=dict)
+    """What is to be said of the agents of hosts at work, by target id."""
 
 
 def draw(view: DeploymentView) -> RenderableType:
@@ -63,6 +66,7 @@ def draw(view: DeploymentView) -> RenderableType:
     if view.waiting_for:
         parts.append(Text(f"waits for {view.waiting_for}", style="cyan"))
     parts.append(_grid(view))
+    parts.extend(_words(view))
     parts.extend(_failures(view))
     return Group(*parts)
 
@@ -149,6 +153,12 @@ def _cell(record: EventRecord | None, now: float, *, expected: bool) -> Text:
     if record.status is EventStatus.IN_PROGRESS and record.start_time and now - record.start_time >= 1:
         mark = f"{mark} {now - record.start_time:.0f}s"
     return Text(mark, style=style)
+
+
+def _words(view: DeploymentView) -> list[RenderableType]:
+    lines = [Text(f"{target_id}: {word}", style="yellow") for target_id, word in view.words.items()]
+    more = len(lines) - MOST_WORDS
+    return [*lines[:MOST_WORDS], *([Text(f"… and {more} more agents", style="yellow")] if more > 0 else [])]
 
 
 def _failures(view: DeploymentView) -> list[RenderableType]:

@@ -67,6 +67,18 @@ class Target(Value):
     address: str | None = None
     """Where its application listens for load balancers: `host` or `host:port`, where that is known."""
 
+    @property
+    def kind(self) -> TargetKind:
+        """Where it lives."""
+        return TargetKind.EC2 if self.arn.split(":")[2:3] == ["ec2"] else TargetKind.ON_PREMISES
+
+
+class Fate(StrEnum):
+    """What became of a host that is no more."""
+
+    TERMINATED = "terminated"
+    DEREGISTERED = "deregistered"
+
 
 class InstanceHealth(StrEnum):
     """Healthy: the last deployment to the host succeeded. Never deployed to is Unhealthy."""
@@ -106,3 +118,17 @@ class AgentSeen(Value):
     started_at: Instant = 0.0
     ahead: float = 0.0
     """Seconds by which the host's clock is ahead of control's; a word that waited in a queue makes it seem behind."""
+    every: float = 0.0
+    """Seconds between two of its words; 0 where it does not say."""
+    grace: float = 0.0
+    """Seconds that it lets a script end by itself once its time is over."""
+    running: int = 0
+    slots: int = 0
+    """How many events it carried out then, and how many it could; 0 where it does not say."""
+    full_at: Instant | None = None
+    """When it last could not have begun another event."""
+
+    @property
+    def full(self) -> bool:
+        """It carried out as many events as it could."""
+        return 0 < self.slots <= self.running

@@ -147,10 +147,21 @@ def exit_message(script: Script, returncode: int) -> str:
     return f"{title(script)} failed with exit code {returncode}"
 
 
-def timeout_message(script: Script, *, all_ended: bool) -> str:
-    """What is said of a script that took too long."""
+def timeout_message(script: Script, *, all_ended: bool, of_event: int | None = None) -> str:
+    """What is said of a script that took too long, by its own limit or by that `of_event` as a whole."""
     rest = "it was ended with all it had started" if all_ended else "not all it had started could be ended"
-    return f"{title(script)} did not end within its timeout of {script.timeout} seconds; {rest}"
+    limit = f"its timeout of {script.timeout} seconds"
+    if of_event is not None:
+        limit = f"the {of_event} seconds that one lifecycle event may take in this deployment group"
+    return f"{title(script)} did not end within {limit}; {rest}"
+
+
+def no_time_message(script: Script, of_event: int) -> str:
+    """What is said of a script that was not begun, for those before it used up the time of the event."""
+    return (
+        f"{title(script)} was not begun: the scripts before it took all of the {of_event} seconds that one lifecycle "
+        "event may take in this deployment group"
+    )
 
 
 def stopped_message(script: Script) -> str:

@@ -27,14 +27,17 @@ class Limits(Value):
     """A lane nothing was heard of for so long has its message sent again; harmless when the first was only slow."""
     look_seconds: float = Field(30.0, gt=0)
     """A running event is looked at this often."""
-    silence_seconds: float = Field(120.0, gt=0)
-    """An agent silent for so long while its event runs is taken for dead."""
+    silence_seconds: float = Field(120.0, ge=1)
+    """An agent silent for so long while its event runs is taken for dead. One that speaks less than twice in that time
+    gets twice as long as it is silent on purpose."""
     takeover_seconds: float = Field(15.0, gt=0)
     """The looks of a watch that died, and the programs of a control process that did, are another's after this time."""
     alarm_seconds: float = Field(10.0, gt=0)
     """The alarms of a deployment under way are looked at this often."""
     alarm_patience_seconds: float = Field(60.0, ge=0)
     """An alarm that cannot be read for so long stops the deployment, unless ignorePollAlarmFailure is set."""
+    vanished_seconds: float = Field(15.0, ge=1)
+    """The hosts at work are looked for this often: those that were terminated or deregistered are given up."""
 
 
 class Quotas(Value):

@@ -75,6 +75,12 @@ EVENT_SECONDS = Family(
     labels=("event",),
     buckets=(0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600),
 )
+GIVEN_UP = Family(
+    name="slipway_hosts_given_up_total",
+    kind=Kind.COUNTER,
+    meaning="Hosts that were given up in the middle of a deployment, by the reason.",
+    labels=("reason",),
+)
 QUEUE_MESSAGES = Family(
     name="slipway_queue_messages",
     kind=Kind.GAUGE,
@@ -154,6 +160,7 @@ FAMILIES = (
     ROLLBACKS,
     EVENTS,
     EVENT_SECONDS,
+    GIVEN_UP,
     QUEUE_MESSAGES,
     AGENTS_KNOWN,
     AGENTS_SEEN,

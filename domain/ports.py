@@ -15,7 +15,7 @@ from domain.channels import ChannelState, DeadLetter, Delivery
 from domain.configs import DeploymentConfig
 from domain.deployments import Deployment, Lane, Progress, TargetRecord
 from domain.environments import EnvironmentRecord, GreenOrder, Provisioned, Retirement
-from domain.fleet import AgentSeen, ArnHolder, HostRecord, Instance, Target, TargetKind
+from domain.fleet import AgentSeen, ArnHolder, Fate, HostRecord, Instance, Target, TargetKind
 from domain.group_options import LoadBalancerInfo
 from domain.groups import DeploymentGroup
 from domain.happenings import Happening
@@ -356,8 +356,12 @@ class Dispatcher(Protocol):
     def look_at_alarms(self, deployment_id: str) -> None:
         """Read the alarms that a deployment watches, and stop it where they say so."""
 
-    def stop_hosts(self, deployment_id: str, *, now: bool) -> None:
-        """Tell every agent that a deployment was stopped; with `now`, running scripts are to be ended."""
+    def stop_hosts(self, deployment_id: str, *, now: bool, agents: Sequence[str] = ()) -> None:
+        """Tell every agent, or only those, that they begin nothing more of a deployment; with `now`, running scripts
+        are to be ended."""
+
+    def look_for_vanished(self) -> None:
+        """Have the hosts at work looked for that are no more; a message that nobody takes soon is dropped."""
 
 
 class Publisher(Protocol):
@@ -398,6 +402,11 @@ class Fleet(Protocol):
 
         Never a part of them: raises WorldError where that cannot be told just now, and CannotBegin where trying again
         would not help.
+        """
+
+    def gone(self, targets: Sequence[Target]) -> Mapping[str, Fate]:
+        """What became of those targets that are no more, by id. Only what is certain: nobody speaks up for those of
+        whom nothing is known, or that another fleet has. Raises as `instances` does.
         """
 
 

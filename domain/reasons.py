@@ -68,7 +68,14 @@ AGENT_ISSUE = (
     "No agent of the instances that were tried ({hosts}) took up its work. Check that the agents run and reach the "
     "broker; `slipway doctor` shows when each was last seen."
 )
-SILENT = "The agent has not answered since {ago} seconds ago, while this event ran."
+SILENT = "The agent has not answered since {since} ({ago} seconds ago), while this event ran."
+AGENT_BUSY = (
+    "The agent was at work for other deployments for all of the {seconds} seconds that this event may wait for it; it "
+    "runs {slots} at a time. Deploy again once they are done, or let it run more at once: SLIPWAY_AGENT__CONCURRENCY "
+    "on the host."
+)
+GONE_IN_EVENT = "The instance was {fate} while this event ran."
+GONE_BEFORE_EVENT = "The instance was {fate} while the deployment was under way, before this event began."
 NOTHING_OUTDATED = "All instances have the revision already; there was nothing to do."
 ROLLED_BACK = "The deployment {failed} ended as {status}; the deployment {rollback} rolls it back."
 NO_EARLIER_SUCCESS = (

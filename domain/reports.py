@@ -164,6 +164,16 @@ class AgentHello(Value):
     started_at: Instant = 0.0
     ahead: float = Field(0.0, allow_inf_nan=False)
     """Seconds by which the host's clock is ahead of that of control, which works it out."""
+    every: float = Field(0.0, ge=0, le=86_400)
+    """Seconds between two of its words; 0 where it does not say."""
+    grace: float = Field(0.0, ge=0, le=86_400)
+    """Seconds that it lets a script end by itself once its time is over."""
+    running: int = Field(0, ge=0)
+    """Events that it carries out at this moment."""
+    slots: int = Field(0, ge=0)
+    """Events that it carries out at once, at most; 0 where it does not say."""
+    full_at: Instant | None = None
+    """When it last could not have begun another event; control puts it on its own clock."""
 
 
 class EventStarted(Value):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from celery import Celery, Task
@@ -38,7 +39,10 @@ def _read(world: HostWorld, event: Event, raw: object) -> HostReport:
 
 
 def _register(app: Celery, world: HostWorld, event: Event) -> Task[Any, Any]:
-    def run_event(report: object = None) -> Reported:
+    def run_event(self: Task[Any, Any], report: object = None) -> Reported:
+        if expired(self.request.expires, world.now()):
+            logger.info("a message of %s waited too long for this agent; control sends it again, or gave up", event)
+            raise Ignore("expired")
         try:
             return Reported(carry_out(world, event, _read(world, event, report)))
         except Duplicate as duplicate:
@@ -47,6 +51,17 @@ def _register(app: Celery, world: HostWorld, event: Event) -> Task[Any, Any]:
     run_event.__doc__ = f"Carry out {event} on this host."
     # Acknowledged early: a hook has side effects, so its message is never delivered again blindly.
     decorate: Callable[[Callable[..., Any]], Task[Any, Any]] = app.task(
-        name=names.event_task(event), acks_late=False, ignore_result=True
+        name=names.event_task(event), bind=True, acks_late=False, ignore_result=True
     )
     return decorate(run_event)
+
+
+def expired(expires: object, now: float) -> bool:
+    """The message was to be taken up earlier. Celery looks at that when it gets a message, which may then wait here
+    for a long hook to end; its deployment may be over by now."""
+    if not isinstance(expires, str):
+        return False
+    try:
+        return datetime.fromisoformat(expires).timestamp() < now
+    except ValueError:
+        return False

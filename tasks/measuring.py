@@ -14,6 +14,7 @@ from domain.ports import Counters, Meter
 from domain.reports import Outcome
 from tasks.runtime import World
 from workflows import names
+from workflows.verdicts import GivenUp
 
 QUEUES = (
     names.CONTROL_QUEUE,
@@ -32,6 +33,11 @@ def count_events(meter: Meter, outcomes: Sequence[Outcome]) -> None:
         meter.count(metrics.EVENTS, outcome.event.value, outcome.status.value)
         if outcome.start_time is not None and outcome.end_time is not None:
             meter.observe(metrics.EVENT_SECONDS, outcome.end_time - outcome.start_time, outcome.event.value)
+
+
+def count_given_up(meter: Meter, why: GivenUp) -> None:
+    """Count a host that was given up."""
+    meter.count(metrics.GIVEN_UP, why.value)
 
 
 def count_end(meter: Meter, deployment: Deployment) -> None:

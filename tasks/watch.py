@@ -15,13 +15,14 @@ from domain.errors import InvalidRevision, WorldError
 from domain.fleet import AgentSeen
 from domain.limits import Limits
 from domain.moves import Due
-from domain.reports import HostReport, Outcome
+from domain.reports import HostReport
 from domain.work import working_on
+from tasks.giving_up import give_up, move_on
 from tasks.orders import write_report
 from tasks.runtime import World
 from tasks.steering import expire
 from workflows import alarms, names, timeouts
-from workflows.timeouts import Continue, Nudge, Reap, StartLane, Wait, Withdraw
+from workflows.verdicts import Continue, Nudge, Reap, StartLane, Verdict, Wait, Withdraw
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ def _sights(world: World, due: Sequence[Due]) -> list[_Sight]:
     ]
 
 
-def _judge_safely(world: World, sight: _Sight, listening_since: float, now: float) -> timeouts.Verdict:
+def _judge_safely(world: World, sight: _Sight, listening_since: float, now: float) -> Verdict:
     deployment = sight.deployment
     if deployment is None or deployment.status.final:
         return Wait(now + world.limits.deployment_seconds)
@@ -95,13 +96,11 @@ def _judge_safely(world: World, sight: _Sight, listening_since: float, now: floa
         return Wait(now + world.limits.look_seconds)
 
 
-def _next_look(verdict: timeouts.Verdict, limits: Limits, now: float) -> float:
+def _next_look(verdict: Verdict, limits: Limits, now: float) -> float:
     return verdict.until if isinstance(verdict, Wait | Nudge) else now + limits.nudge_seconds
 
 
-def _act_safely(
-    world: World, sight: _Sight, verdict: timeouts.Verdict, now: float, waiting: Callable[[str], int]
-) -> None:
+def _act_safely(world: World, sight: _Sight, verdict: Verdict, now: float, waiting: Callable[[str], int]) -> None:
     deployment = sight.deployment
     if deployment is None:
         return
@@ -111,7 +110,6 @@ def _act_safely(
         target_id=sight.lane.target_id,
     ):
         try:
-            _log_given_up(verdict)
             _act(world, deployment, sight, verdict, now, waiting)
         except WorldError:
             raise
@@ -119,17 +117,11 @@ def _act_safely(
             logger.exception("lane %d of deployment %s cannot be moved", sight.due.lane, sight.due.deployment_id)
 
 
-def _log_given_up(verdict: timeouts.Verdict) -> None:
-    if isinstance(verdict, Reap) and (lost := verdict.outcomes[-1]).diagnostics:
-        with working_on(event=lost.event):
-            logger.warning("%s is given up: %s", lost.event, lost.diagnostics.message)
-
-
 def _act(
     world: World,
     deployment: Deployment,
     sight: _Sight,
-    verdict: timeouts.Verdict,
+    verdict: Verdict,
     now: float,
     waiting: Callable[[str], int],
 ) -> None:
@@ -138,16 +130,16 @@ def _act(
         case StartLane():
             world.dispatch.continue_lane(deployment, due.phase, lane, None)
         # What waits in the host's queue is not lost: copies of it would only make the queue longer.
-        case Nudge() if record and not waiting(_next_queue(deployment, due, record)):
+        case Nudge(expired=expired) if record and (expired or not waiting(_next_queue(deployment, due, record))):
             ahead = sight.seen.ahead if sight.seen else 0.0
             _nudge(world, deployment, due, lane, record, now, ahead=ahead)
         case Withdraw(outcomes=outcomes) if record:
             world.dispatch.withdraw(record.target.queue)
-            report = _report(world, deployment, due, lane, record, outcomes)
-            world.dispatch.continue_lane(deployment, due.phase, lane, report)
-        case Continue(outcomes=outcomes) | Reap(outcomes=outcomes) if record:
-            report = _report(world, deployment, due, lane, record, outcomes)
-            world.dispatch.continue_lane(deployment, due.phase, lane, report)
+            move_on(world, deployment, due.phase, lane, record, outcomes)
+        case Continue(outcomes=outcomes) if record:
+            move_on(world, deployment, due.phase, lane, record, outcomes)
+        case Reap() if record:
+            give_up(world, deployment, due.phase, lane, record, verdict, seen=sight.seen)
 
 
 def _next_queue(deployment: Deployment, due: Due, record: TargetRecord) -> str:
@@ -166,36 +158,19 @@ def _nudge(
         # Where revisions lie is another world than the store: it must not keep the watch from other lanes.
         logger.warning("%s gets no link to its revision yet: %s", record.target.target_id, error.message)
     except InvalidRevision as error:
-        outcomes = timeouts.unfetchable(deployment.phases[due.phase].events, record, error.message, now=now)
-        world.dispatch.continue_lane(
-            deployment, due.phase, lane, _report(world, deployment, due, lane, record, outcomes)
-        )
+        lost = timeouts.unfetchable(deployment.phases[due.phase].events, record, error.message, now=now)
+        give_up(world, deployment, due.phase, lane, record, lost)
     else:
         world.dispatch.run_host(deployment, due.phase, lane, report, record.target.queue, ahead=ahead)
 
 
-def _report(
-    world: World,
-    deployment: Deployment,
-    due: Due,
-    lane: Lane,
-    record: TargetRecord,
-    outcomes: tuple[Outcome, ...] | None = None,
-) -> HostReport:
+def _report(world: World, deployment: Deployment, due: Due, lane: Lane, record: TargetRecord) -> HostReport:
     known = tuple(
         timeouts.outcome_of(event, held)
         for event in deployment.phases[due.phase].events
         if (held := record.events.get(event)) and held.status.final
     )
-    return write_report(
-        world,
-        deployment,
-        record,
-        lane=lane.number,
-        step=lane.step,
-        outcomes=known if outcomes is None else outcomes,
-        link=outcomes is None,
-    )
+    return write_report(world, deployment, record, lane=lane.number, step=lane.step, outcomes=known)
 
 
 def look_at_deployments(world: World, *, alarms_too: bool = False) -> None:
@@ -259,10 +234,15 @@ def _look_at_lanes(world: World, deployment: Deployment) -> None:
         world.dispatch.stop_hosts(deployment.deployment_id, now=deployment.cutting)
 
 
-def round_of_watch(world: World, *, listening_since: float, deployments_too: bool, alarms_too: bool = False) -> None:
-    """One round: lanes always, whole deployments and their alarms when asked."""
+def round_of_watch(
+    world: World, *, listening_since: float, deployments_too: bool, alarms_too: bool = False, vanished_too: bool = False
+) -> None:
+    """One round: lanes always; whole deployments, their alarms and hosts that are no more when asked."""
     if not world.store.claim("watch", world.limits.takeover_seconds):
         return
     look_at_lanes(world, listening_since=listening_since)
     if deployments_too:
         look_at_deployments(world, alarms_too=alarms_too)
+    if vanished_too and world.store.active(limit=1):
+        # Whoever knows which hosts there are may take long to say so: that is nothing to wait for here.
+        world.dispatch.look_for_vanished()

@@ -12,7 +12,7 @@ from celery.worker.control import control_command
 
 from adapters.host.claiming import only_agent
 from config.queues import reports_queue
-from config.settings import Settings
+from config.settings import AgentSettings, Settings
 from domain.reports import AgentHello
 from tasks.host import register
 from tasks.host_world import HostWorld
@@ -21,6 +21,7 @@ from workers.app import make_app
 from workers.broker import connection
 from workers.host import make_host_world
 from workers.reporter import Pulse, Reporter
+from workers.slots import Load, Slots
 from workers.subjects import name_subjects
 from workflows import names
 
@@ -41,20 +42,16 @@ def _serve(settings: Settings, host: str) -> int:
     register(app, world)
     name_subjects()
     _listen_for_stops(world)
+    slots = Slots(settings.agent.concurrency)
+    slots.count()
     pulse = Pulse(
-        lambda: AgentHello(
-            host=host,
-            at=time.time(),
-            version=_version(),
-            root=str(settings.agent.root),
-            started_at=started_at,
-        ),
+        lambda: _hello(settings.agent, host, started_at, slots.load()),
         reporter.tell,
         every=settings.agent.heartbeat_seconds,
     )
     _beside(world, reporter, pulse)
     worker = app.Worker(
-        hostname=f"agent@{host}",
+        hostname=names.agent_node(host),
         pool="threads",
         concurrency=settings.agent.concurrency,
         queues=[names.host_queue(host)],
@@ -68,6 +65,21 @@ def _serve(settings: Settings, host: str) -> int:
     worker.start()
     reporter.close()
     return int(worker.exitcode or 0)
+
+
+def _hello(settings: AgentSettings, host: str, started_at: float, load: Load) -> AgentHello:
+    return AgentHello(
+        host=host,
+        at=time.time(),
+        version=_version(),
+        root=str(settings.root),
+        started_at=started_at,
+        every=settings.heartbeat_seconds,
+        grace=settings.script_grace_seconds,
+        running=load.running,
+        slots=load.slots,
+        full_at=load.full_at,
+    )
 
 
 def _version() -> str:

@@ -9,7 +9,7 @@ from celery import signals
 
 from config.queues import reports_queue
 from config.settings import Settings
-from tasks import alarms, announce, beginning, environment, rollout, runtime, traffic
+from tasks import alarms, announce, beginning, environment, rollout, runtime, traffic, vanished
 from tasks.recording import record, say_listening
 from workers.announcer import Announcer
 from workers.app import make_app
@@ -21,7 +21,7 @@ from workflows import names
 
 logger = logging.getLogger(__name__)
 
-MODULES = (beginning, rollout, traffic, environment, alarms, announce)
+MODULES = (beginning, rollout, traffic, environment, alarms, announce, vanished)
 """The modules whose shared tasks a control worker runs."""
 
 

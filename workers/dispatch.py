@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -21,9 +21,10 @@ from workflows import canvas, names
 class CeleryDispatcher:
     """Puts work in motion through the app's broker; a broker that does not answer raises WorldError."""
 
-    def __init__(self, app: Celery, *, pickup_seconds: int) -> None:
+    def __init__(self, app: Celery, *, pickup_seconds: int, vanished_seconds: float = 15.0) -> None:
         self._app = app
         self._pickup_seconds = pickup_seconds
+        self._vanished_seconds = math.ceil(vanished_seconds)
         lost = app.connection_for_write().connection_errors
         self._unanswered: tuple[type[BaseException], ...] = (
             OperationalError,
@@ -104,10 +105,16 @@ class CeleryDispatcher:
         """Have a deployment's alarms looked at."""
         self._send(canvas.alarms(deployment_id, pickup_seconds=self._pickup_seconds))
 
-    def stop_hosts(self, deployment_id: str, *, now: bool) -> None:
-        """Tell every agent that a deployment was stopped."""
+    def stop_hosts(self, deployment_id: str, *, now: bool, agents: Sequence[str] = ()) -> None:
+        """Tell every agent, or only those, that they begin nothing more of a deployment."""
+        nodes = [names.agent_node(agent) for agent in agents] or None
+        arguments = {"deployment_id": deployment_id, "now": now}
         with self._answering():
-            self._app.control.broadcast(names.STOP_DEPLOYMENT, arguments={"deployment_id": deployment_id, "now": now})
+            self._app.control.broadcast(names.STOP_DEPLOYMENT, arguments=arguments, destination=nodes)
+
+    def look_for_vanished(self) -> None:
+        """Have the hosts at work looked for that are no more."""
+        self._send(canvas.vanished(self._vanished_seconds))
 
     def _send(self, signature: Signature[Any]) -> None:
         with self._answering():

@@ -92,6 +92,8 @@ class Installer:
 
     def __init__(self, settings: AgentSettings) -> None:
         self._settings = settings
+        self._one_at_a_time = threading.Lock()
+        """Groups may install to the same folders: what one of them finds there must not change under its hands."""
 
     def __call__(
         self,
@@ -104,15 +106,16 @@ class Installer:
     ) -> str:
         """Install by the AppSpec; a line that says what was done; raises InstallError."""
         settings = self._settings
-        summary = install(
-            archive,
-            spec,
-            state=records,
-            root=settings.root,
-            behavior=behavior,
-            allow_outside_sources=settings.allow_outside_sources,
-            keeping=self._keeping(restoring),
-        )
+        with self._one_at_a_time:
+            summary = install(
+                archive,
+                spec,
+                state=records,
+                root=settings.root,
+                behavior=behavior,
+                allow_outside_sources=settings.allow_outside_sources,
+                keeping=self._keeping(restoring),
+            )
         return str(summary)
 
     def _keeping(self, restoring: Restoring | None) -> Keeping | None:
@@ -147,7 +150,7 @@ class ScriptRunner:
             environment=hook_environment(order, event, root=str(settings.root), base=self._base),
             log=ScriptLog(log, limit=settings.log_limit_bytes),
             on_line=on_line,
-            limits=ScriptLimits(grace=settings.script_grace_seconds),
+            limits=ScriptLimits(grace=settings.script_grace_seconds, event=order.event_limit),
             stop=stop,
             working_directory=settings.root,
         )

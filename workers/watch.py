@@ -22,7 +22,7 @@ DEPLOYMENTS_EVERY = 4
 def run_watch(world: World, end: threading.Event) -> None:
     """Look until `end` is set; a store or broker that is away is tried again at the next round."""
     listening_since = world.now()
-    number, alarms_at = 0, 0.0
+    number, alarms_at, vanished_at = 0, 0.0, world.now()
     while not end.is_set():
         try:
             if nobody_listens(world):
@@ -32,10 +32,17 @@ def run_watch(world: World, end: threading.Event) -> None:
             alarms_too = deployments_too and time.monotonic() >= alarms_at
             if alarms_too:
                 alarms_at = time.monotonic() + world.limits.alarm_seconds
+            vanished_too = world.now() >= vanished_at
             round_of_watch(
-                world, listening_since=listening_since, deployments_too=deployments_too, alarms_too=alarms_too
+                world,
+                listening_since=listening_since,
+                deployments_too=deployments_too,
+                alarms_too=alarms_too,
+                vanished_too=vanished_too,
             )
             number += 1
+            if vanished_too:
+                vanished_at = world.now() + world.limits.vanished_seconds
         except WorldError as error:
             listening_since = world.now()
             logger.warning("the watch cannot look just now: %s", error)

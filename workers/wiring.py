@@ -277,7 +277,11 @@ def make_world(settings: Settings, app: Celery) -> World:
         balancers=make_load_balancers(settings),
         environments=make_environments(settings, store),
         alarms=make_alarms(settings),
-        dispatch=CeleryDispatcher(app, pickup_seconds=settings.limits.pickup_seconds),
+        dispatch=CeleryDispatcher(
+            app,
+            pickup_seconds=settings.limits.pickup_seconds,
+            vanished_seconds=settings.limits.vanished_seconds,
+        ),
         publishers=make_publishers(settings, make_aws(settings)),
         limits=settings.limits,
         now=time.time,

@@ -15,7 +15,7 @@ from domain.lifecycle import Event
 from domain.values import Value
 from workflows.appspec_files import read_files
 from workflows.appspec_findings import Findings, did_you_mean, kind_of, nearest, warn_unknown_keys
-from workflows.appspec_hooks import read_hooks
+from workflows.appspec_hooks import EVENT_LIMIT, read_hooks
 from workflows.appspec_nodes import Entries, Node, Refused, key_text
 from workflows.appspec_permissions import read_permissions
 from workflows.appspec_yaml import compose
@@ -50,11 +50,12 @@ class Reading(Value):
         return self.spec is not None
 
 
-def read_appspec(text: bytes | str, *, os: str = "linux") -> Reading:
-    """Read an AppSpec for hosts of an operating system (`linux` or `windows`); never raises, whatever the text."""
+def read_appspec(text: bytes | str, *, os: str = "linux", event_seconds: int = EVENT_LIMIT) -> Reading:
+    """Read an AppSpec for hosts of an operating system (`linux` or `windows`) and a limit of one lifecycle event; never
+    raises, whatever the text."""
     found = Findings()
     root = compose(text, found)
-    document = _Document(os, found)
+    document = _Document(os, found, event_seconds)
     spec = None if found.rejected and root is None else document.read(root)
     if found.rejected or spec is None:
         return Reading(spec=None, problems=found.in_order())
@@ -87,9 +88,10 @@ def choose_appspec_name(names: Collection[str], wanted: str | None) -> str | Non
 class _Document:
     """Reads the sections of one document and gathers the paths they name."""
 
-    def __init__(self, os: str, found: Findings) -> None:
+    def __init__(self, os: str, found: Findings, event_seconds: int) -> None:
         self.paths: list[BundlePath] = []
         self._os = os
+        self._event_seconds = event_seconds
         self._found = found
 
     def read(self, root: Node | None) -> AppSpec | None:
@@ -111,7 +113,7 @@ class _Document:
         _check_os(entries, root, self._os, self._found)
         behavior = _read_behavior(entries, self._found)
         hooks, files, permissions = (entries.given(name) for name in ("hooks", "files", "permissions"))
-        scripts = read_hooks(hooks, self._found) if hooks else []
+        scripts = read_hooks(hooks, self._found, event_seconds=self._event_seconds) if hooks else []
         copies = read_files(files, self._os, self._found) if files else []
         rights = read_permissions(permissions, self._os, self._found) if permissions else []
         self._gather("source", [(copy.source, place) for copy, place in copies])

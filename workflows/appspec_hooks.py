@@ -17,7 +17,7 @@ from workflows.appspec_shapes import mapping_of, members_of, plain_text
 KEYS = ("location", "timeout", "runas", "sudo")
 DEFAULT_TIMEOUT = 3600
 EVENT_LIMIT = 3600
-"""Seconds all scripts of one event may take together; the service enforces it."""
+"""Seconds all scripts of one event may take together, where nothing says otherwise; agents end what takes longer."""
 LONGEST_TIMEOUT = 2**31 - 1
 """Seconds; a longer limit is read as this one, for timers cannot count further."""
 
@@ -31,11 +31,20 @@ _SPECIAL = {
 }
 
 
-def read_hooks(node: Node, found: Findings) -> list[tuple[str, list[tuple[Script, Node]]]]:
-    """The events in order, each with its scripts and the places of their locations; null and false are left out."""
+def read_hooks(
+    node: Node, found: Findings, *, event_seconds: int = EVENT_LIMIT
+) -> list[tuple[str, list[tuple[Script, Node]]]]:
+    """The events in order, each with its scripts and the places of their locations; null and false are left out.
+
+    `event_seconds`: what the scripts of one event may take together.
+    """
     hint = "write each event as `AfterInstall:` and its scripts as a list below"
     entries = mapping_of(node, "`hooks`", found, hint=hint)
-    return [] if entries is None else [_read_event(key, value, found) for key, value in entries if not value.off]
+    return (
+        []
+        if entries is None
+        else [_read_event(key, value, found, event_seconds) for key, value in entries if not value.off]
+    )
 
 
 def read_timeout(node: Node, found: Findings) -> int | None:
@@ -52,15 +61,15 @@ def read_timeout(node: Node, found: Findings) -> int | None:
     return _checked_timeout(seconds, node, found)
 
 
-def _read_event(key: Node, value: Node, found: Findings) -> tuple[str, list[tuple[Script, Node]]]:
+def _read_event(key: Node, value: Node, found: Findings, event_seconds: int) -> tuple[str, list[tuple[Script, Node]]]:
     name = text_of(key)
     _check_name(key, name, value, found)
     scripts = [_read_script(entry, name, found) for entry in members_of(value, name, found)]
     kept = [script for script in scripts if script is not None]
     total = sum(script.timeout for script, _ in kept)
-    if total > EVENT_LIMIT and name not in _NEVER_RUN:
-        message = f"the scripts of {shown(name)} may take {total} seconds together; an event may take {EVENT_LIMIT}"
-        found.warn(key, message, "give each script a `timeout`, together at most 3600")
+    if total > event_seconds and name not in _NEVER_RUN:
+        message = f"the scripts of {shown(name)} may take {total} seconds together; an event may take {event_seconds}"
+        found.warn(key, message, f"give each script a `timeout`, together at most {event_seconds}")
     return name, kept
 
 

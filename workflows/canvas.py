@@ -101,6 +101,11 @@ def alarms(deployment_id: str, *, pickup_seconds: int) -> Signature[Any]:
     return _signature(names.ALARMS, (deployment_id,), about=deployment_id, expires=pickup_seconds)
 
 
+def vanished(expires: int) -> Signature[Any]:
+    """The look for hosts that are no more, dropped if nobody takes it by then: the next one is due."""
+    return _signature(names.VANISHED, (), about="hosts at work", expires=expires)
+
+
 def host_chain(
     report: HostReport, events: Sequence[Event], *, queue: str, phase: int, pickup_seconds: int
 ) -> Signature[Any]:

@@ -171,7 +171,11 @@ def remembered(known: HostRecord, deployment: Deployment, status: TargetStatus) 
 
 def _ahead(view: LaneView, conclude: Conclude | None) -> TargetRecord | None:
     """The target that the lane goes on to; None if it ends here."""
-    lost = conclude is not None and conclude.status not in {TargetStatus.SUCCEEDED, TargetStatus.READY}
+    well = {TargetStatus.SUCCEEDED, TargetStatus.READY}
+    if view.deployment.under_way and view.deployment.under_way.kind is PhaseKind.BLOCK:
+        # A blue host that is no more takes no other's place.
+        well.add(TargetStatus.SKIPPED)
+    lost = conclude is not None and conclude.status not in well
     return None if lost or view.deployment.stopping else view.upcoming
 
 

@@ -22,6 +22,7 @@ ENVIRONMENT = "slipway.environment"
 UNDO_TRAFFIC = "slipway.undo_traffic"
 ANNOUNCE = "slipway.announce"
 ALARMS = "slipway.alarms"
+VANISHED = "slipway.vanished"
 
 STOP_DEPLOYMENT = "stop_deployment"
 """The remote control command by which every agent learns that a deployment was stopped."""
@@ -38,6 +39,11 @@ def host_queue(host_id: str) -> str:
 def agent_of(queue: str) -> str:
     """The id under which the agent runs that consumes a host's queue."""
     return queue.removeprefix(_HOST)
+
+
+def agent_node(agent: str) -> str:
+    """What the Celery worker of an agent is called."""
+    return f"agent@{agent}"
 
 
 def event_task(event: Event) -> str:

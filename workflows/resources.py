@@ -39,6 +39,8 @@ from domain.limits import Quotas
 from workflows.admission import NAME
 from workflows.group_checks import check_auto_scaling_groups, check_options
 
+LONGEST_EVENT = 7 * 86_400
+"""Seconds."""
 MOST_TAGS = 10
 MOST_TAG_GROUPS = 3
 LONGEST_KEY, LONGEST_VALUE = 128, 256
@@ -62,8 +64,8 @@ def check_group(group: DeploymentGroup, quotas: Quotas) -> None:
         raise DeploymentGroupNameRequired
     if not NAME.fullmatch(group.deployment_group_name):
         raise InvalidDeploymentGroupName
-    if group.event_seconds is not None and group.event_seconds < 1:
-        raise CallerError(f"A lifecycle event must have at least one second, not {group.event_seconds}.")
+    if group.event_seconds is not None and not 1 <= group.event_seconds <= LONGEST_EVENT:
+        raise CallerError(f"A lifecycle event may have 1 to {LONGEST_EVENT} seconds, not {group.event_seconds}.")
     if group.service_role_arn is not None and not ROLE_ARN.fullmatch(group.service_role_arn):
         raise InvalidRole
     _check_selection(group)

@@ -5,12 +5,13 @@ Source: AWS CodeDeploy user guide, "CodeDeploy quotas", for the five-minute and 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain import reasons
-from domain.deployments import Deployment, EventRecord, Lane, PhaseKind, TargetRecord
-from domain.fleet import AGENT_TAG, AgentSeen
+from domain.deployments import Deployment, EventRecord, Lane, Phase, PhaseKind, TargetRecord
+from domain.fleet import AGENT_TAG, AgentSeen, Fate
 from domain.lifecycle import BY_EVENT, Event, Runner
 from domain.limits import Limits
 from domain.moves import Heard
@@ -26,58 +27,19 @@ from domain.reports import (
     Outcome,
 )
 from domain.values import Instant
+from workflows import agents
 from workflows.names import agent_of
+from workflows.verdicts import Continue, GivenUp, Nudge, Reap, StartLane, Verdict, Wait, Withdraw
 
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """All is well, or may still be: look again then."""
-
-    until: Instant
-
-
-@dataclass(frozen=True, slots=True)
-class StartLane:
-    """The lane's own message was lost: send it again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Nudge:
-    """Nothing was heard for a while: send the rest of the host's chain again if its queue is empty, then look again."""
-
-    until: Instant
-
-
-@dataclass(frozen=True, slots=True)
-class Continue:
-    """The host is done but its lane did not hear of it: move the lane with these outcomes."""
-
-    outcomes: tuple[Outcome, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Reap:
-    """The host is given up: move the lane with these outcomes."""
-
-    outcomes: tuple[Outcome, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Withdraw:
-    """The deployment is being stopped and nobody took up what is next on the host: take the message back and move the
-    lane with these outcomes, the rest is skipped."""
-
-    outcomes: tuple[Outcome, ...]
-
-
-Verdict = Wait | StartLane | Nudge | Continue | Reap | Withdraw
+SOON = 0.1
+"""Seconds by which a look is put off at least, for moments are rounded."""
 
 
 def check_after(report: AgentReport, limits: Limits, now: Instant) -> Instant | None:
     """When the watch should look at the lane of a report again; None to leave that as it is."""
     match report:
         case EventStarted(limit=limit):
-            return now + min(limit, limits.look_seconds)
+            return now + min(limit, limits.look_seconds, limits.silence_seconds)
         case EventFinished(interrupted=interrupted):
             return now if interrupted else now + limits.nudge_seconds
         case AgentHello() | LogLines():
@@ -85,12 +47,9 @@ def check_after(report: AgentReport, limits: Limits, now: Instant) -> Instant | 
 
 
 def heard(report: AgentReport, limits: Limits, now: Instant) -> Heard:
-    """A report as it is kept: with the time of the next look, and a greeting as of the moment it was heard.
-
-    Whether an agent is alive is told by control's own clock: the host's may be minutes off.
-    """
+    """A report as it is kept: with the time of the next look, and a greeting as of the moment it was heard."""
     if isinstance(report, AgentHello):
-        report = report.model_copy(update={"at": now, "ahead": report.at - now})
+        report = agents.by_our_clock(report, now)
     return Heard(report, check_after(report, limits, now))
 
 
@@ -104,10 +63,17 @@ class _Look:
     limits: Limits
 
     @property
-    def unheard(self) -> float:
-        """Seconds in which the agent could have been heard and was not; 0 for one that never said a word, for its
-        hosts may answer under another name."""
-        return self.now - max(self.listening_since, self.seen.at) if self.seen else 0.0
+    def dead_at(self) -> Instant:
+        """When the agent is taken for dead if it is not heard before; never, if it never said a word, for its hosts may
+        answer under another name."""
+        if self.seen is None:
+            return math.inf
+        return max(self.listening_since, self.seen.at) + agents.longest_silence(self.seen, self.limits)
+
+    @property
+    def busy(self) -> bool:
+        """The agent is alive and has no room for another event."""
+        return agents.is_busy(self.seen, self.now)
 
     def by_our_clock(self, at: Instant) -> Instant:
         """A moment that the host told, without what its clock is off."""
@@ -121,7 +87,7 @@ class _Look:
     @property
     def silent(self) -> str:
         """The reason to give up a host whose agent fell silent."""
-        return reasons.SILENT.format(ago=self._ago)
+        return reasons.SILENT.format(since=agents.clock(self.seen.at if self.seen else self.now), ago=self._ago)
 
     @property
     def _ago(self) -> int:
@@ -195,25 +161,27 @@ def _judge_running(
     event: Event, begun: Instant, before: tuple[Outcome, ...], deployment: Deployment, look: _Look
 ) -> Verdict:
     limits, now = look.limits, look.now
-    # The agent ends a script at its own limit and says so; the margins let that word arrive first.
-    deadline = max(
-        begun + deployment.event_seconds + limits.nudge_seconds, look.listening_since + limits.silence_seconds
-    )
+    # The agent ends a script at that limit and says so; the margins let that word arrive first.
+    margin = limits.nudge_seconds + (look.seen.grace if look.seen else 0.0)
+    deadline = max(begun + deployment.event_seconds + margin, look.listening_since + limits.silence_seconds)
     if BY_EVENT[event].runner is Runner.TRAFFIC and now < deadline:
         # Whoever looks at the balancer puts this off; nobody did.
         return Nudge(min(deadline, now + 2 * limits.nudge_seconds))
     if now >= deadline:
         text = reasons.EVENT_TIMEOUT.format(seconds=deployment.event_seconds, seen=look.last_seen)
-        return Reap((*before, _lost(event, begun, now, ErrorCode.SCRIPT_TIMED_OUT, text)))
-    if look.unheard >= limits.silence_seconds:
-        return Reap((*before, _lost(event, begun, now, ErrorCode.UNKNOWN_ERROR, look.silent)))
-    return Wait(min(deadline, now + limits.look_seconds))
+        lost = _lost(event, begun, now, ErrorCode.SCRIPT_TIMED_OUT, text)
+        return Reap((*before, lost), GivenUp.EVENT_TIMEOUT)
+    if now >= look.dead_at:
+        lost = _lost(event, begun, now, ErrorCode.UNKNOWN_ERROR, look.silent)
+        return Reap((*before, lost), GivenUp.AGENT_SILENT)
+    return Wait(min(deadline, now + limits.look_seconds, max(look.dead_at, now + SOON)))
 
 
-def _not_picked_up(event: Event, queue: str, look: _Look) -> str:
-    seconds = look.limits.pickup_seconds
+def _not_picked_up(event: Event, queue: str, seconds: int, look: _Look) -> str:
     if BY_EVENT[event].runner is not Runner.HOST:
         return reasons.NO_CONTROL.format(seconds=seconds)
+    if look.seen and look.busy:
+        return reasons.AGENT_BUSY.format(seconds=seconds, slots=look.seen.slots)
     if look.seen:
         return reasons.NOT_PICKED_UP.format(seconds=seconds, seen=look.last_seen)
     agent = agent_of(queue)
@@ -229,23 +197,60 @@ def _judge_waiting(
     known = (lane.taken_at or now, look.listening_since, *ends)
     # A host's clock that is ahead would put its end into the future.
     since = min(now, max(known))
-    deadline = since + limits.pickup_seconds
+    on_host = BY_EVENT[event].runner is Runner.HOST
+    busy = on_host and look.busy
+    # An agent that is at work for others takes nothing up; its time begins once it could have.
+    free = max(since, look.seen.full_at or since) if look.seen and on_host else since
+    patience = since + max(limits.pickup_seconds, deployment.event_seconds)
+    deadline = patience if busy else min(free + limits.pickup_seconds, patience)
     if now >= deadline:
-        text = _not_picked_up(event, queue, look)
-        return Reap((*before, _lost(event, None, now, ErrorCode.UNKNOWN_ERROR, text)))
+        text = _not_picked_up(event, queue, round(now - since) if busy else limits.pickup_seconds, look)
+        lost = _lost(event, None, now, ErrorCode.UNKNOWN_ERROR, text)
+        return Reap((*before, lost), GivenUp.AGENT_BUSY if busy else GivenUp.NOT_PICKED_UP)
     if now < since + limits.nudge_seconds:
         return Wait(min(deadline, since + limits.nudge_seconds))
-    if deployment.stopping and BY_EVENT[event].runner is Runner.HOST:
+    if deployment.stopping and on_host:
         return Withdraw(before)
+    if busy:
+        return _wait_for_room(since, deadline, look)
     # Each time twice as late: whoever waits behind a long queue need not be looked at so often.
-    return Nudge(min(deadline, max(now + 2 * limits.nudge_seconds, now + (now - since))))
+    return Nudge(min(deadline, max(now + 2 * limits.nudge_seconds, now + (now - free))))
 
 
-def unfetchable(events: Sequence[Event], record: TargetRecord, why: str, *, now: Instant) -> tuple[Outcome, ...]:
-    """The outcomes of a host whose chain cannot be sent again, because there is no way to its revision any more."""
+def _wait_for_room(since: Instant, deadline: Instant, look: _Look) -> Verdict:
+    """Let the host wait while its agent is at work for others, and send its message again each time one has expired: a
+    queue that is not empty may hold those of others alone."""
+    lives, every = look.limits.pickup_seconds, look.limits.look_seconds
+    age = look.now - since
+    ended = math.floor(age / lives)
+    until = min(deadline, look.now + every, since + (ended + 1) * lives)
+    # The first look after the end of one sees to the next.
+    return Nudge(max(until, look.now + SOON), expired=ended > 0 and age - ended * lives < every)
+
+
+def vanished(phase: Phase, record: TargetRecord, fate: Fate, *, now: Instant) -> Reap | None:
+    """What becomes of a host at work that is no more; None if its events are over, for its lane hears of that."""
+    known = _known(phase.events, record)
+    left = [event for event in phase.events if event not in known]
+    if not left or _over(known, record):
+        return None
+    if phase.kind is PhaseKind.BLOCK:
+        # It has no traffic any more, as it was to be: nothing has failed, the events are skipped.
+        return Reap((), GivenUp(fate))
+    begun = {event: held for event, held in record.events.items() if held.status is EventStatus.IN_PROGRESS}
+    event = next((event for event in left if event in begun), left[0])
+    text = reasons.GONE_IN_EVENT if event in begun else reasons.GONE_BEFORE_EVENT
+    started = begun[event].start_time if event in begun else None
+    lost = _lost(event, started, now, ErrorCode.UNKNOWN_ERROR, text.format(fate=fate))
+    return Reap((*known.values(), lost), GivenUp(fate))
+
+
+def unfetchable(events: Sequence[Event], record: TargetRecord, why: str, *, now: Instant) -> Reap:
+    """What becomes of a host whose chain cannot be sent again, because there is no way to its revision any more."""
     known = _known(events, record)
     left = [event for event in events if event not in known]
-    return (*known.values(), *(_lost(event, None, now, ErrorCode.UNKNOWN_ERROR, why) for event in left[:1]))
+    lost = (_lost(event, None, now, ErrorCode.UNKNOWN_ERROR, why) for event in left[:1])
+    return Reap((*known.values(), *lost), GivenUp.REVISION)
 
 
 def _lost(event: Event, started: Instant | None, now: Instant, code: ErrorCode, text: str) -> Outcome:

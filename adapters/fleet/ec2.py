@@ -7,11 +7,12 @@ from typing import Any
 
 from adapters.aws import Aws
 from adapters.fleet.auto_scaling import Membership, memberships_of
-from domain.fleet import Instance, TargetKind
+from domain.fleet import Fate, Instance, Target, TargetKind
 from domain.groups import DeploymentGroup, TagFilterType
 
 STATES = ("pending", "running", "stopping", "stopped")
 """All but terminated and shutting-down: a stopped instance is a target too, and fails as one."""
+GONE = ("shutting-down", "terminated")
 PAGE = 1000
 IDS = 200
 """Values that one filter of a call may have."""
@@ -38,6 +39,21 @@ class Ec2Fleet:
         unknown = {instance_id: groups for instance_id, groups in members.items() if instance_id not in found}
         found |= {each.instance_id: each for each in described_instances(self._aws, unknown)}
         return list(found.values())
+
+    def gone(self, targets: Sequence[Target]) -> Mapping[str, Fate]:
+        """Those of its kind that EC2 says are terminated or about to be. It forgets them after a while: one that it
+        does not know may also be one that it does not know yet."""
+        ids = sorted(target.target_id for target in targets if target.kind is TargetKind.EC2)
+        found: dict[str, Fate] = {}
+        for at in range(0, len(ids), IDS):
+            filters = [
+                {"Name": "instance-state-name", "Values": list(GONE)},
+                {"Name": "instance-id", "Values": ids[at : at + IDS]},
+            ]
+            for page in self._aws.pages("ec2", "describe_instances", Filters=filters):
+                described = (each for reservation in page["Reservations"] for each in reservation["Instances"])
+                found |= {each["InstanceId"]: Fate.TERMINATED for each in described}
+        return found
 
 
 def described_instances(aws: Aws, members: Mapping[str, Membership]) -> list[Instance]:

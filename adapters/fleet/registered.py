@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from domain.fleet import Instance, TargetKind
+from domain.fleet import Fate, Instance, Target, TargetKind
 from domain.groups import DeploymentGroup
 from domain.ports import Shelf
 
@@ -34,4 +34,15 @@ class RegisteredFleet:
         while names := self._shelf.names(after=after, limit=PAGE):
             found.extend(instance for instance in self._shelf.many(names) if instance and not instance.deregister_time)
             after = names[-1]
+        return found
+
+    def gone(self, targets: Sequence[Target]) -> Mapping[str, Fate]:
+        """Those of its kind that are registered no more."""
+        names = [target.target_id for target in targets if target.kind is TargetKind.ON_PREMISES]
+        found: dict[str, Fate] = {}
+        for at in range(0, len(names), PAGE):
+            page = names[at : at + PAGE]
+            for name, instance in zip(page, self._shelf.many(page), strict=True):
+                if instance is None or instance.deregister_time is not None:
+                    found[name] = Fate.DEREGISTERED
         return found

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 
-from domain.fleet import Instance, TargetKind
+from domain.errors import CannotBegin, WorldError
+from domain.fleet import Fate, Instance, Target, TargetKind
 from domain.groups import DeploymentGroup
 from domain.ports import Fleet
+
+logger = logging.getLogger(__name__)
 
 
 class UnitedFleet:
@@ -28,3 +32,13 @@ class UnitedFleet:
     def instances(self, group: DeploymentGroup) -> Sequence[Instance]:
         """The hosts of each."""
         return [instance for fleet in self._fleets for instance in fleet.instances(group)]
+
+    def gone(self, targets: Sequence[Target]) -> Mapping[str, Fate]:
+        """What each knows of its own; one that does not answer does not keep the others from it."""
+        found: dict[str, Fate] = {}
+        for fleet in self._fleets:
+            try:
+                found |= fleet.gone(targets)
+            except (WorldError, CannotBegin) as error:
+                logger.warning("whether hosts are no more cannot be told just now: %s", error.message)
+        return found

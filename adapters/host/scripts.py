@@ -13,6 +13,7 @@ import pwd
 import shutil
 import stat
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,10 +31,12 @@ from domain.reports import Diagnostics, ErrorCode
 
 @dataclass(frozen=True)
 class ScriptLimits:
-    """Seconds from SIGTERM to SIGKILL for a script to end, and that streams it left open are waited for."""
+    """Seconds from SIGTERM to SIGKILL for a script to end, that streams it left open are waited for, and that all
+    scripts of the event may take together."""
 
     grace: float = 10.0
     drain: float = 0.5
+    event: int = 3600
 
 
 class ScriptTrouble(HostError):
@@ -54,6 +57,8 @@ class _Site:
     limits: ScriptLimits
     stop: threading.Event | None
     working_directory: Path
+    deadline: float
+    """By the monotonic clock; the event's time is over then."""
 
 
 def run_scripts(
@@ -77,7 +82,8 @@ def run_scripts(
     if not scripts:
         return None
     transcript = Transcript(log, on_line)
-    site = _Site(archive, environment, transcript, limits, stop, working_directory)
+    deadline = time.monotonic() + limits.event
+    site = _Site(archive, environment, transcript, limits, stop, working_directory, deadline)
     try:
         transcript.add(hooks.event_entry(event))
         for script in scripts:
@@ -99,6 +105,8 @@ def _run(script: Script, site: _Site) -> None:
     site.transcript.add(hooks.script_entry(script))
     if site.stop is not None and site.stop.is_set():
         raise ScriptTrouble(ErrorCode.SCRIPT_FAILED, hooks.stopped_message(script))
+    if time.monotonic() >= site.deadline:
+        raise ScriptTrouble(ErrorCode.SCRIPT_TIMED_OUT, hooks.no_time_message(script, site.limits.event))
     path = _find(script, site.archive)
     _make_executable(script, path, site.transcript)
     user = _choose_user(script)
@@ -106,7 +114,8 @@ def _run(script: Script, site: _Site) -> None:
     command = hooks.command_line(path, runas=user, sudo=_needs_sudo(script, user, site.environment))
     if command == [path]:
         command = direct
-    _judge(script, _execute(script, command, site, user))
+    ended = _execute(script, command, site, user)
+    _judge(script, ended, site)
 
 
 def _find(script: Script, archive: Path) -> str:
@@ -224,7 +233,9 @@ def _execute(script: Script, command: Sequence[str], site: _Site, user: Account 
             command,
             environment=site.environment,
             working_directory=site.working_directory,
-            bounds=Bounds(script.timeout, site.limits.grace, site.limits.drain),
+            bounds=Bounds(
+                max(0.0, min(script.timeout, site.deadline - time.monotonic())), site.limits.grace, site.limits.drain
+            ),
             stop=site.stop,
             on_output=take,
             stream_owner=user.user_id if user is not None and os.geteuid() == 0 else None,
@@ -251,9 +262,10 @@ def _explain(error: OSError | ValueError, command: Sequence[str], site: _Site) -
     return f"{type(error).__name__}: {error.strerror}"
 
 
-def _judge(script: Script, ended: Ended) -> None:
+def _judge(script: Script, ended: Ended, site: _Site) -> None:
     if ended.cause is Cause.TIMED_OUT:
-        message = hooks.timeout_message(script, all_ended=ended.all_gone)
+        of_event = site.limits.event if time.monotonic() >= site.deadline else None
+        message = hooks.timeout_message(script, all_ended=ended.all_gone, of_event=of_event)
         raise ScriptTrouble(ErrorCode.SCRIPT_TIMED_OUT, message)
     if ended.cause is Cause.STOPPED:
         raise ScriptTrouble(ErrorCode.SCRIPT_FAILED, hooks.stopped_message(script))

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,11 +35,11 @@ def make_key(site: Site, *arguments: str) -> Key:
 
 
 @contextmanager
-def api_site(**environment: str) -> Iterator[tuple[Site, str]]:
+def api_site(*, limits: Mapping[str, float] | None = None, **environment: str) -> Iterator[tuple[Site, str]]:
     """An installation whose API is up, and its URL; `environment` are settings of its own."""
     port = free_port()
     settings = {"SLIPWAY_API__KEY": "the installation's key", "SLIPWAY_API__PORT": str(port), **environment}
-    with Site(limits=None, **settings) as site:
+    with Site(limits=limits, **settings) as site:
         site.start("api")
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: is_ready(url), "the API")

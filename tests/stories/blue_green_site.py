@@ -188,7 +188,7 @@ def blue_green_site(folder: Path, machines: tuple[str, ...], environments: tuple
     with ExitStack() as stack:
         balancer = stack.enter_context(hand_balancer(folder))
         settings = balancer.settings(BALANCER) | _environments(folder, machines, environments)
-        site, url = stack.enter_context(api_site(**settings))
+        site, url = stack.enter_context(api_site(limits=None, **settings))
         for process in ("control", "watch"):
             site.start(process)
         for machine in machines:

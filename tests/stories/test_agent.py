@@ -129,7 +129,7 @@ def test_two_groups_deploy_to_one_host_at_once(site: Site, tmp_path: Path) -> No
     host = "shared"
     group_of(site, host, "one")
     group_of(site, host, "two")
-    site.agent(host)
+    site.start(f"agent-{host}", *arguments(site, host), SLIPWAY_AGENT__CONCURRENCY="2")
     present(site, host)
     ids = {}
     for mine, other in (("one", "two"), ("two", "one")):

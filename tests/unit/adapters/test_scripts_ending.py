@@ -277,3 +277,30 @@ def test_the_agents_own_signals_stay_as_they_are(site: ScriptSite) -> None:
     assert site.run("x.sh") is None
     assert seen() == before
     assert site.output() == ["y"]
+
+
+def test_the_scripts_of_an_event_share_its_time(site: ScriptSite) -> None:
+    site.script("first.sh", "sleep 0.7")
+    site.script("second.sh", "sleep 300 & echo $! >child\nwait")
+    trouble = site.fail("first.sh", "second.sh", limits=ScriptLimits(grace=1.0, event=1))
+    assert trouble.error_code is ErrorCode.SCRIPT_TIMED_OUT
+    assert trouble.script_name == "second.sh"
+    assert trouble.message == (
+        "script second.sh did not end within the 1 seconds that one lifecycle event may take in this deployment group; "
+        "it was ended with all it had started"
+    )
+    assert not is_alive(site.noted_pid("child"))
+
+
+def test_a_script_for_which_no_time_is_left_is_not_begun(site: ScriptSite) -> None:
+    site.script("late.sh", "touch late")
+    trouble = site.fail("late.sh", limits=ScriptLimits(event=0))
+    assert trouble.error_code is ErrorCode.SCRIPT_TIMED_OUT
+    assert "late.sh was not begun: the scripts before it took all of the 0 seconds" in trouble.message
+    assert not (site.work / "late").exists()
+
+
+def test_a_timeout_of_its_own_comes_first(site: ScriptSite) -> None:
+    site.script("slow.sh", "sleep 300")
+    trouble = site.fail(Script(location="slow.sh", timeout=1), limits=ScriptLimits(grace=1.0, event=7200))
+    assert "did not end within its timeout of 1 seconds" in trouble.message

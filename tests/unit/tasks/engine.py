@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from adapters.load_balancers.memory import MemoryLoadBalancers
 from adapters.store.memory import MemoryStore
 from domain.applications import Application
 from domain.errors import InvalidRevision
-from domain.fleet import Instance, TargetKind
+from domain.fleet import Fate, Instance, Target, TargetKind
 from domain.groups import DeploymentGroup
 from domain.limits import Limits, Quotas
 from domain.reports import BundleSource
@@ -61,6 +61,7 @@ class Hosts:
     kinds: frozenset[TargetKind] = frozenset({TargetKind.ON_PREMISES})
     environments: frozenset[str] = frozenset({"shop-vms"})
     trouble: Exception | None = None
+    fates: dict[str, Fate] = field(default_factory=dict)
 
     def instances(self, group: DeploymentGroup) -> Sequence[Instance]:  # noqa: ARG002
         if self.trouble is not None:
@@ -69,6 +70,12 @@ class Hosts:
             Instance(instance_id=name, kind=TargetKind.ON_PREMISES, arn=f"arn:{name}", tags={"role": "web"})
             for name in self.names
         ]
+
+    def gone(self, targets: Sequence[Target]) -> Mapping[str, Fate]:
+        if self.trouble is not None:
+            raise self.trouble
+        ids = {target.target_id for target in targets}
+        return {name: fate for name, fate in self.fates.items() if name in ids}
 
 
 @dataclass

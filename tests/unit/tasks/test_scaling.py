@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 from adapters.scaling.memory import MemoryScaling
 from domain.deployments import Deployment, DeploymentStatus
 from domain.errors import AutoScalingGroupMissing, MissingRights, WorldError
-from domain.fleet import Instance, TargetKind
+from domain.fleet import Fate, Instance, Target, TargetKind
 from domain.group_options import Ec2DeploymentOptions
 from domain.groups import DeploymentGroup, LastDeployment
 from domain.limits import Quotas
@@ -43,6 +43,9 @@ class Fleet:
             Instance(instance_id=name, kind=TargetKind.EC2, arn=f"arn:{name}", auto_scaling_groups=(FLEET,))
             for name in self.names
         ]
+
+    def gone(self, targets: Sequence[Target]) -> Mapping[str, Fate]:  # noqa: ARG002
+        return {}
 
 
 @dataclass

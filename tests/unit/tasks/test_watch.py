@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from domain.deployments import Deployment, Lane
 from domain.errors import WorldError
+from domain.group_options import DeploymentStyle
 from domain.lifecycle import Event
-from domain.moves import Due
-from domain.reports import EventStatus
+from domain.moves import Due, Heard
+from domain.reports import AgentHello, EventStatus
 from tasks.recording import nobody_listens, say_listening
-from tasks.watch import look_at_lanes
+from tasks.watch import look_at_deployments, look_at_lanes
 from tests.unit.tasks.engine import Engine
 from tests.unit.workflows.engine_values import NOW, a_deployment, taken
 from workers import watch
@@ -81,6 +83,57 @@ def test_what_waits_in_a_hosts_queue_is_not_sent_again(engine: Engine, monkeypat
     look_at_lanes(engine.world(), listening_since=NOW - 60)
     assert [args[2].number for args in engine.sent.named("run_host")] == [1]
     assert put_off == [0, 1]
+
+
+def test_what_has_expired_is_sent_again_whatever_waits_there(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of others may wait in the same queue."""
+    a_lane(engine, monkeypatch, 1)
+    monkeypatch.setattr(engine.sent, "waiting", lambda _: 3, raising=False)
+    hello = AgentHello(host="web-0", at=NOW, running=1, slots=1, every=10, full_at=NOW)
+    engine.store.record([Heard(hello)])
+    engine.now = NOW + 245
+    engine.store.record([Heard(hello.model_copy(update={"at": engine.now, "full_at": engine.now}))])
+    put_off = postponed(engine, monkeypatch)
+    look_at_lanes(engine.world(), listening_since=NOW - 60)
+    assert put_off == [0]
+    assert [args[2].number for args in engine.sent.named("run_host")] == [0]
+
+
+def test_an_agent_that_is_alive_is_told_that_its_host_was_given_up(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_lane(engine, monkeypatch, 2)
+    engine.now = NOW + 300
+    engine.store.record([Heard(AgentHello(host="web-1", at=engine.now, every=10, slots=1))])
+    told: list[object] = []
+    monkeypatch.setattr(engine.sent, "stop_hosts", lambda _, **more: told.append(more), raising=False)
+    look_at_lanes(engine.world(), listening_since=NOW - 60)
+    assert len(engine.sent.named("continue_lane")) == 2
+    assert told == [{"now": True, "agents": ["web-1"]}]
+
+
+def test_hosts_that_are_no_more_are_looked_for_at_intervals_while_something_runs(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "EVERY", 0.0)
+    monkeypatch.setattr(watch, "nobody_listens", lambda _: False)
+
+    def looks(seconds: int) -> int:
+        end, until = threading.Event(), engine.now + seconds
+        world = engine.world()
+
+        def tick() -> float:
+            engine.now += 0.5
+            if engine.now >= until:
+                end.set()
+            return engine.now
+
+        watch.run_watch(replace(world, now=tick), end)
+        return len(engine.sent.named("look_for_vanished"))
+
+    assert looks(60) == 0
+    engine.store.admit(a_deployment(), token=None, queue=False)
+    assert looks(60) in {4, 5}
 
 
 def test_a_store_that_is_away_ends_the_round(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,3 +204,26 @@ def test_a_recorder_is_heard_by_every_watch(engine: Engine) -> None:
     say_listening(engine.world())
     other = Engine(store=engine.store.peer())
     assert not nobody_listens(other.world())
+
+
+@pytest.mark.parametrize(("blue_green", "limit"), [(False, 43_200), (True, 392_400)])
+def test_a_deployment_that_runs_too_long_is_ended_with_that_reason(
+    engine: Engine, blue_green: bool, limit: int
+) -> None:
+    kind = "BLUE_GREEN" if blue_green else "IN_PLACE"
+    style = DeploymentStyle(deployment_type=kind, deployment_option="WITHOUT_TRAFFIC_CONTROL")
+    deployment = a_deployment(start_time=NOW, deployment_style=style)
+    engine.store.admit(deployment, token=None, queue=False)
+
+    def after(seconds: float) -> Deployment:
+        engine.now = NOW + seconds
+        look_at_deployments(engine.world())
+        found = engine.store.deployment(deployment.deployment_id)
+        assert found is not None
+        return found
+
+    assert after(limit - 1).stopping is None
+    stopping = after(limit).stopping
+    assert stopping is not None
+    assert (stopping.code, stopping.message) == ("TIMEOUT", f"The deployment ran longer than {limit} seconds.")
+    assert engine.sent.named("stop_hosts") == [(deployment.deployment_id,)]

@@ -12,6 +12,8 @@ from domain.deployments import (
     DeploymentStatus,
     ErrorInformation,
     Lane,
+    Phase,
+    PhaseKind,
     Progress,
     TargetRecord,
     TargetStatus,
@@ -60,6 +62,17 @@ def stepped(view: LaneView, letters: str = ALL_WELL) -> tuple[Conclude, Step]:
 
 
 TAKE = Take(target_id="web-2", attempt="t-2", at=NOW, check_at=NOW + LIMITS.nudge_seconds)
+
+
+@pytest.mark.parametrize(("kind", "goes_on"), [(PhaseKind.BLOCK, True), (PhaseKind.ROLLOUT, False)])
+def test_only_a_blue_host_that_is_skipped_leaves_its_lane_to_others(kind: PhaseKind, goes_on: bool) -> None:
+    deployment = a_deployment(phases=(Phase(kind=kind, count=3, lanes=1, events=EVENTS),))
+    conclude, step = stepped(a_view(deployment=deployment), "")
+    assert conclude.status is TargetStatus.SKIPPED
+    assert (step.take is not None) is goes_on
+    stopping = {"code": "MANUAL_STOP", "message": "stopped"}
+    stopped = a_deployment(phases=deployment.phases, stopping=stopping)
+    assert stepped(a_view(deployment=stopped), "")[1].take is None
 
 
 def test_a_fresh_lane_takes_the_next_target() -> None:

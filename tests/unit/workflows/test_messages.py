@@ -22,6 +22,7 @@ import tasks.environment
 import tasks.host
 import tasks.rollout
 import tasks.traffic
+import tasks.vanished
 from domain.deployments import Lane
 from domain.keeping import Restoring
 from domain.lifecycle import TABLE, Event, Runner
@@ -96,6 +97,7 @@ def sent_today() -> dict[str, dict[str, Any]]:
         "alarms": tap.send(canvas.alarms("d-AAAAAAAAA", pickup_seconds=300)),
         "settle": tap.send(canvas.settle("d-AAAAAAAAA")),
         "announce": tap.send(canvas.announce()),
+        "vanished": tap.send(canvas.vanished(15)),
         "event.first": [opening],
         "event.later": tap.send(follower, canvas.wire(HALFWAY)),
         "event.again": tap.send(canvas.host_again(HALFWAY, EVENTS[4:], **REST)),
@@ -107,10 +109,11 @@ def a_said(**more: Any) -> dict[str, Any]:
     return {"deployment_id": "d-AAAAAAAAA", "target_id": "web-1", "attempt": "t-1", **more}
 
 
+LOAD: dict[str, Any] = {"every": 10.0, "grace": 5.0, "running": 1, "slots": 1, "full_at": NOW - 1}
 SAID = AgentReports(
     host="web-1",
     reports=(
-        AgentHello(host="web-1", at=NOW, version="0.1.0", root="/srv", started_at=NOW - 60),
+        AgentHello(host="web-1", at=NOW, version="0.1.0", root="/srv", started_at=NOW - 60, **LOAD),
         EventStarted(**a_said(event=Event.INSTALL, at=NOW, limit=900)),
         LogLines(**a_said(event=Event.INSTALL, first=7, lines=("copying", "größer"))),
         EventFinished(**a_said(outcome=an_outcome(Event.INSTALL, EventStatus.FAILED), interrupted=True)),
@@ -126,7 +129,7 @@ def tasks_today() -> dict[str, Callable[..., Any]]:
     control = (
         *(tasks.beginning.begin, tasks.rollout.next_host, tasks.rollout.phase_concluded, tasks.rollout.settle),
         *(tasks.traffic.block_traffic, tasks.traffic.allow_traffic, tasks.traffic.undo_traffic),
-        *(tasks.environment.environment, tasks.alarms.look_at_alarms, tasks.announce.announce),
+        *(tasks.environment.environment, tasks.alarms.look_at_alarms, tasks.announce.announce, tasks.vanished.vanished),
     )
     return found | {task.name: task.run for task in control}
 
@@ -199,6 +202,10 @@ def kept(name: str) -> Any:
 def test_kept_reports_of_an_agent_are_read_as_they_were_meant() -> None:
     assert AgentReports.model_validate(kept("reports")) == SAID
     assert within(kept("reports"), SAID.model_dump(mode="json"))
+    hello, *others = SAID.reports
+    silent = hello.model_copy(update={"every": 0.0, "grace": 0.0, "running": 0, "slots": 0, "full_at": None})
+    before = AgentReports(host=SAID.host, reports=(silent, *others))
+    assert AgentReports.model_validate(kept("reports.before-load")) == before
 
 
 def test_a_kept_request_of_the_trigger_queue_is_read_as_it_was_meant() -> None:

@@ -36,7 +36,7 @@ from tests.unit.workflows.engine_values import (
     outcomes_of,
     taken,
 )
-from workflows import admission, decide, reporting, timeouts
+from workflows import admission, decide, reporting, timeouts, verdicts
 
 ID = a_deployment().deployment_id
 LETTERS = {True: "s" * len(EVENTS), False: "ssf"}
@@ -144,9 +144,9 @@ class World:
             limits=LIMITS,
         )
         match verdict:
-            case timeouts.StartLane():
+            case verdicts.StartLane():
                 self.messages.append(Message(due.lane, lane.step))
-            case timeouts.Continue(outcomes=outcomes) | timeouts.Reap(outcomes=outcomes):
+            case verdicts.Continue(outcomes=outcomes) | verdicts.Reap(outcomes=outcomes):
                 assert record is not None
                 order = an_order(record.target.target_id, attempt=record.attempt or "", lane=due.lane, step=lane.step)
                 self.messages.append(Message(due.lane, lane.step, HostReport(order=order, outcomes=outcomes)))

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.deployments import EventRecord, Lane, TargetRecord
-from domain.fleet import AGENT_TAG, AgentSeen
+from domain.deployments import EventRecord, Lane, Phase, PhaseKind, TargetRecord
+from domain.fleet import AGENT_TAG, AgentSeen, Fate
 from domain.lifecycle import Event
 from domain.limits import Limits
 from domain.reports import (
@@ -26,19 +26,8 @@ from domain.reports import (
 from tests.unit.workflows.engine_values import EVENTS, NOW, a_deployment, an_outcome, held, taken
 from workflows.decide import completed, target_status
 from workflows.events import events_for
-from workflows.timeouts import (
-    Continue,
-    Nudge,
-    Reap,
-    StartLane,
-    Verdict,
-    Wait,
-    check_after,
-    deployment_expired,
-    heard,
-    judge,
-    outcome_of,
-)
+from workflows.timeouts import check_after, deployment_expired, heard, judge, outcome_of, vanished
+from workflows.verdicts import Continue, GivenUp, Nudge, Reap, StartLane, Verdict, Wait, Withdraw
 
 LIMITS = Limits(
     pickup_seconds=300,
@@ -62,14 +51,16 @@ def look(
     record: TargetRecord | None = None,
     events: tuple[Event, ...] = EVENTS,
     known: Mapping[Event, EventRecord] | None = None,
+    deployment: Mapping[str, Any] | None = None,
+    **agent: Any,
 ) -> Verdict:
     """The verdict `after` seconds, the agent last heard of at `seen`, with what is known of the events."""
     return judge(
-        a_deployment(event_seconds=3600),
+        a_deployment(**{"event_seconds": 3600, **(deployment or {})}),
         events,
         lane,
         record or taken(events=known or {}),
-        agent_seen=None if seen is None else AgentSeen(host="web-1", at=NOW + seen),
+        agent_seen=None if seen is None else AgentSeen(host="web-1", at=NOW + seen, **agent),
         control_since=since,
         now=NOW + after,
         limits=LIMITS,
@@ -173,19 +164,158 @@ def test_an_event_that_runs_too_long_is_given_up() -> None:
     assert "longer than 3600 seconds" in lost.diagnostics.message
 
 
+def test_an_event_may_run_for_more_than_an_hour_where_its_group_says_so() -> None:
+    two_hours = {"event_seconds": 7200}
+    assert isinstance(look(7000, seen=6999, known={STOP: running(5)}, deployment=two_hours), Wait)
+    lost = failed_of(look(7220, seen=7219, known={STOP: running(5)}, deployment=two_hours))
+    assert "longer than 7200 seconds" in str(lost.diagnostics)
+
+
 def test_an_agent_that_falls_silent_in_an_event_is_given_up() -> None:
     known = {STOP: done(1, 2), DOWNLOAD: running(3)}
-    assert look(130, seen=10.5, known=known) == Wait(NOW + 160)
+    assert look(100, seen=10.5, known=known) == Wait(NOW + 130)
+    # Not later than the moment from which it is taken for dead.
+    assert look(130, seen=10.5, known=known) == Wait(NOW + 130.5)
     lost = failed_of(look(131, seen=10.5, known=known))
     assert lost.event is DOWNLOAD
     assert lost.diagnostics is not None
     assert lost.diagnostics.error_code is ErrorCode.UNKNOWN_ERROR
-    assert "has not answered since 120 seconds" in lost.diagnostics.message
+    assert lost.diagnostics.message == (
+        "The agent has not answered since 2023-11-14 22:13:31 UTC (120 seconds ago), while this event ran."
+    )
+
+
+def test_an_agent_that_seldom_speaks_is_not_silent_before_it_should_have_spoken_twice() -> None:
+    known = {STOP: running(5)}
+    assert look(200, seen=10, known=known, every=100) == Wait(NOW + 210)
+    assert isinstance(look(210, seen=10, known=known, every=100), Reap)
+
+
+def test_a_script_may_end_by_itself_once_its_time_is_over() -> None:
+    known = {STOP: running(5)}
+    assert isinstance(look(3625, seen=3624, known=known, grace=10), Wait)
+    assert failed_of(look(3630, seen=3629, known=known, grace=10)).event is STOP
+
+
+BUSY = {"running": 1, "slots": 1, "every": 10}
+
+
+def busy(after: float, *, heard: float | None = None, **more: Any) -> Verdict:
+    """The verdict on a host whose agent is at work for others, and said so just now or at `heard`."""
+    at = after - 1 if heard is None else heard
+    return look(after, seen=at, full_at=NOW + at, **{**BUSY, **more})
+
+
+def test_an_agent_that_is_at_work_for_others_is_waited_for() -> None:
+    assert busy(14) == Wait(NOW + 15)
+    assert busy(15) == Nudge(NOW + 45)
+    assert busy(290) == Nudge(NOW + 300)
+    assert busy(3585) == Nudge(NOW + 3600)
+
+
+def test_each_time_its_message_has_expired_it_is_sent_another_once() -> None:
+    assert [busy(after) for after in (299, 300, 329, 330, 599, 601)] == [
+        Nudge(NOW + 300),
+        Nudge(NOW + 330, expired=True),
+        Nudge(NOW + 359, expired=True),
+        Nudge(NOW + 360),
+        Nudge(NOW + 600),
+        Nudge(NOW + 631, expired=True),
+    ]
+
+
+def test_its_five_minutes_begin_once_it_has_room() -> None:
+    room: dict[str, Any] = {"running": 0, "full_at": NOW + 1000, "slots": 1, "every": 10}
+    assert look(1001, seen=1000, **room) == Nudge(NOW + 1031)
+    assert look(1290, seen=1289, **room) == Nudge(NOW + 1300)
+    lost = look(1300, seen=1299, **room)
+    assert isinstance(lost, Reap)
+    assert lost.why is GivenUp.NOT_PICKED_UP
+    assert failed_of(lost).diagnostics is not None
+    assert "did not take this event within 300 seconds" in str(failed_of(lost).diagnostics)
+
+
+def test_it_is_not_waited_for_longer_than_an_event_may_take() -> None:
+    lost = busy(3600)
+    assert isinstance(lost, Reap)
+    assert lost.why is GivenUp.AGENT_BUSY
+    problem = failed_of(lost).diagnostics
+    assert problem is not None
+    assert problem.message == (
+        "The agent was at work for other deployments for all of the 3600 seconds that this event may wait for it; it "
+        "runs 1 at a time. Deploy again once they are done, or let it run more at once: SLIPWAY_AGENT__CONCURRENCY "
+        "on the host."
+    )
+    assert isinstance(busy(3600, deployment={"event_seconds": 7200}), Nudge)
+    # Nor shorter than anybody.
+    assert busy(299, deployment={"event_seconds": 10}) == Nudge(NOW + 300)
+
+
+def test_an_agent_that_dies_at_work_for_others_has_its_five_minutes_from_its_last_word() -> None:
+    assert isinstance(busy(500, heard=400), Nudge)
+    lost = busy(700, heard=400)
+    assert isinstance(lost, Reap)
+    assert lost.why is GivenUp.NOT_PICKED_UP
+
+
+def test_what_waits_for_a_busy_agent_is_withdrawn_when_its_deployment_is_stopped() -> None:
+    why = {"code": "MANUAL_STOP", "message": "stopped"}
+    assert busy(20, deployment={"stopping": why}) == Withdraw(())
+
+
+def test_what_control_does_itself_waits_for_no_agent() -> None:
+    behind = events_for(load_balancer=True)
+    assert isinstance(busy(310, events=behind[1:]), Reap)
+
+
+def test_a_host_that_is_no_more_is_given_up_where_it_stands() -> None:
+    lost = vanished(
+        Phase(events=EVENTS), taken(events={STOP: done(1, 2), DOWNLOAD: running(3)}), Fate.TERMINATED, now=NOW + 9
+    )
+    assert lost is not None
+    assert lost.why is GivenUp.TERMINATED
+    assert [outcome.event for outcome in lost.outcomes] == [STOP, DOWNLOAD]
+    failed = failed_of(lost)
+    assert (failed.start_time, failed.end_time) == (NOW + 3, NOW + 9)
+    assert failed.diagnostics is not None
+    assert failed.diagnostics.message == "The instance was terminated while this event ran."
+
+
+def test_a_host_that_is_no_more_need_not_have_begun() -> None:
+    lost = vanished(Phase(events=EVENTS), taken(), Fate.DEREGISTERED, now=NOW)
+    assert lost is not None
+    failed = failed_of(lost)
+    assert (failed.event, failed.start_time) == (STOP, None)
+    assert failed.diagnostics is not None
+    assert failed.diagnostics.message == (
+        "The instance was deregistered while the deployment was under way, before this event began."
+    )
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        pytest.param({event: done(1, 2) for event in EVENTS}, id="all is done"),
+        pytest.param({STOP: done(1, 2, EventStatus.FAILED)}, id="it failed before"),
+    ],
+)
+def test_a_host_that_is_done_may_go(known: dict[Event, EventRecord]) -> None:
+    assert vanished(Phase(events=EVENTS), taken(events=known), Fate.TERMINATED, now=NOW) is None
+
+
+def test_a_blue_host_that_is_no_more_has_no_traffic_to_give_away() -> None:
+    block = Phase(kind=PhaseKind.BLOCK, events=EVENTS)
+    lost = vanished(block, taken(events={STOP: done(1, 2), DOWNLOAD: running(3)}), Fate.TERMINATED, now=NOW)
+    assert lost == Reap((), GivenUp.TERMINATED)
+
+
+def test_each_fate_is_counted() -> None:
+    assert {GivenUp(fate) for fate in Fate} == {GivenUp.TERMINATED, GivenUp.DEREGISTERED}
 
 
 def test_silence_counts_only_while_somebody_listens() -> None:
     known = {STOP: running(5)}
-    assert look(1000, seen=10, since=NOW + 900, known=known) == Wait(NOW + 1030)
+    assert look(1000, seen=10, since=NOW + 900, known=known) == Wait(NOW + 1020)
     assert isinstance(look(1020, seen=10, since=NOW + 900, known=known), Reap)
 
 
@@ -303,6 +433,17 @@ def test_an_agent_is_alive_by_the_clock_of_control() -> None:
     assert isinstance(greeting, AgentHello)
     assert (greeting.at, greeting.host, greeting.version) == (NOW, "web-1", "1")
     assert heard(report("started"), LIMITS, NOW).report == report("started")
+
+
+@pytest.mark.parametrize("skew", [-9000, 0, 9000])
+def test_when_an_agent_was_full_is_told_by_the_clock_of_control(skew: float) -> None:
+    hello = AgentHello(host="web-1", at=NOW + skew, full_at=NOW + skew - 7)
+    told = heard(hello, LIMITS, NOW).report
+    assert isinstance(told, AgentHello)
+    assert (told.full_at, told.ahead) == (NOW - 7, skew)
+    late = heard(hello.model_copy(update={"full_at": NOW + skew + 1e6}), LIMITS, NOW).report
+    assert isinstance(late, AgentHello)
+    assert late.full_at == NOW
 
 
 def test_a_deployment_runs_only_so_long() -> None:

@@ -14,7 +14,8 @@ from domain.limits import Limits
 from domain.reports import EventStatus
 from tests.unit.workflows.engine_values import NOW, a_deployment, held, taken
 from workflows.events import events_for
-from workflows.timeouts import Continue, Nudge, Reap, Verdict, Wait, judge
+from workflows.timeouts import judge
+from workflows.verdicts import Continue, Nudge, Reap, Verdict, Wait
 
 EVENTS = events_for(load_balancer=True)
 AT_LOAD_BALANCER = {row.event for row in TABLE if row.runner is Runner.TRAFFIC}
@@ -119,6 +120,33 @@ def test_when_nothing_more_is_heard_the_host_is_given_up_in_time(scene: Scene) -
     failed = verdict.outcomes[-1]
     assert (failed.event, failed.status, failed.end_time) == (scene.event, EventStatus.FAILED, NOW + later)
     assert [outcome.event for outcome in verdict.outcomes] == list(EVENTS[: scene.done + 1])
+
+
+@given(st.floats(0, 20_000), st.floats(0, 5), st.integers(1, 8), st.floats(1, 60), st.integers(1, 20_000))
+def test_an_agent_at_work_for_others_is_waited_for_as_long_as_an_event_may_take(
+    age: float, heard: float, slots: int, every: float, event_seconds: int
+) -> None:
+    """And each time a message of it has expired, there is another."""
+    seen = AgentSeen(host="web-1", at=NOW - heard, running=slots, slots=slots, every=every, full_at=NOW - heard)
+    verdict = judge(
+        a_deployment(event_seconds=event_seconds),
+        EVENTS,
+        Lane(number=0, step=1, target_id="web-1", attempt="t-1", taken_at=NOW - age),
+        taken(),
+        agent_seen=seen,
+        control_since=NOW - 100_000,
+        now=NOW,
+        limits=LIMITS,
+    )
+    patience = max(event_seconds, LIMITS.pickup_seconds)
+    if abs(age - patience) < 0.001 or abs(age % LIMITS.pickup_seconds) < 0.001:
+        return
+    assert isinstance(verdict, Reap) is (age > patience)
+    if isinstance(verdict, Nudge):
+        assert NOW < verdict.until <= NOW + LIMITS.look_seconds
+        if verdict.expired:
+            assert age > LIMITS.pickup_seconds
+            assert age % LIMITS.pickup_seconds < LIMITS.look_seconds
 
 
 @given(scenes(), st.floats(0, 1e6))

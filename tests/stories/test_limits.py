@@ -1,0 +1,235 @@
+"""Limits: an agent that dies at work, hosts that are no more, hooks that take too long, two groups on one host. All as
+a client of the API is told."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.following import look
+from domain.configs import ALL_AT_ONCE, ONE_AT_A_TIME
+from tests.aws import FakeAws, fake_aws
+from tests.services import wait_until
+from tests.site import Site, write_revision
+from tests.stories.api_process import api_site, boto, make_key
+
+LIMITS = {"pickup_seconds": 4, "silence_seconds": 8, "vanished_seconds": 1}
+BEFORE = ("ApplicationStop", "DownloadBundle", "BeforeInstall", "Install", "AfterInstall")
+UNHEALTHY = "The overall deployment failed because too many individual instances failed deployment"
+
+
+@dataclass
+class Here:
+    """An installation with AWS, and a client of its API."""
+
+    site: Site
+    aws: FakeAws
+    client: Any
+
+    def host(self, name: str) -> str:
+        """A registered host with an agent; its group has its name."""
+        self.site.register([name], role=name)
+        self.start_agent(name)
+        self.group(name, name)
+        return name
+
+    def start_agent(self, name: str) -> None:
+        self.site.agent(name)
+        wait_until(lambda: self.site.world.store.seen([name])[0], f"the hello of {name}")
+
+    def group(self, name: str, role: str, **more: Any) -> None:
+        filters = ({"key": "role", "value": role},)
+        self.site.group(name, **{"config": ALL_AT_ONCE, "on_premises_instance_tag_filters": filters, **more})
+
+    def ended(self, deployment_id: str) -> dict[str, Any]:
+        def end() -> dict[str, Any] | None:
+            info: dict[str, Any] = self.client.get_deployment(deploymentId=deployment_id)["deploymentInfo"]
+            return info if info["status"] in {"Succeeded", "Failed", "Stopped"} else None
+
+        return wait_until(end, f"the end of {deployment_id}", limit=60)
+
+    def target(self, deployment_id: str, host: str) -> dict[str, Any]:
+        found = self.client.get_deployment_target(deploymentId=deployment_id, targetId=host)
+        target: dict[str, Any] = found["deploymentTarget"]["instanceTarget"]
+        return target
+
+    def events(self, deployment_id: str, host: str) -> dict[str, Any]:
+        return {each["lifecycleEventName"]: each for each in self.target(deployment_id, host)["lifecycleEvents"]}
+
+    def failure(self, deployment_id: str, host: str, event: str) -> dict[str, Any]:
+        """What is said of the event in which a host failed: those before succeeded, those after were skipped."""
+        assert self.target(deployment_id, host)["status"] == "Failed"
+        events = self.events(deployment_id, host)
+        at = list(events).index(event)
+        statuses = [each["status"] for each in events.values()]
+        assert statuses == ["Succeeded"] * at + ["Failed"] + ["Skipped"] * (len(statuses) - at - 1)
+        problem: dict[str, Any] = events[event]["diagnostics"]
+        return problem
+
+
+@pytest.fixture(scope="module")
+def here() -> Iterator[Here]:
+    with (
+        fake_aws() as aws,
+        api_site(limits=LIMITS, **aws.environment) as (site, url),
+        boto(url, make_key(site)) as client,
+    ):
+        site.start("control")
+        site.start("watch")
+        yield Here(site, aws, client)
+
+
+def holding(folder: Path) -> Path:
+    """A revision whose ApplicationStart leaves its process id and that of a child, and waits for the file `go`."""
+    here = folder.parent
+    hook = f'sleep 300 & echo $! >"{here}/child"; echo $$ >"{here}/hook"'
+    return write_revision(
+        folder, {"ApplicationStart": f'{hook}; until [ -e "{here}/go" ]; do sleep 0.05; done; kill $!'}
+    )
+
+
+def runs(here: Here, deployment_id: str, host: str) -> None:
+    """ApplicationStart runs, and control has heard of it."""
+
+    def running() -> bool:
+        try:
+            status = here.events(deployment_id, host)["ApplicationStart"]["status"]
+            assert status in {"Pending", "InProgress"}
+            return bool(status == "InProgress")
+        except here.client.exceptions.DeploymentNotStartedException:
+            return False
+
+    wait_until(running, f"ApplicationStart on {host}")
+
+
+def is_alive(pid_file: Path) -> bool:
+    try:
+        os.kill(int(pid_file.read_text()), 0)
+        return "Z" not in Path(f"/proc/{pid_file.read_text().strip()}/stat").read_text().rpartition(")")[2][:3]
+    except OSError:
+        return False
+
+
+def failed_for_health(info: dict[str, Any]) -> None:
+    assert (info["status"], info["errorInformation"]["code"]) == ("Failed", "HEALTH_CONSTRAINTS")
+    assert info["errorInformation"]["message"].startswith(UNHEALTHY)
+
+
+def test_an_agent_is_killed_in_a_hook_and_stays_away(here: Here, tmp_path: Path) -> None:
+    host = here.host("lonely")
+    deployment_id = here.site.deploy(holding(tmp_path / "v1"), group=host)
+    runs(here, deployment_id, host)
+    here.site.kill(f"agent-{host}")
+    try:
+        words = wait_until(lambda: look(here.site.world, deployment_id).words, "the word on its agent", limit=20)
+        assert re.fullmatch(r"agent not answering since \S+ \S+ UTC \(\d+ seconds\)", words[host])
+        assert here.target(deployment_id, host)["status"] == "InProgress"
+        failed_for_health(here.ended(deployment_id))
+        problem = here.failure(deployment_id, host, "ApplicationStart")
+        assert problem["errorCode"] == "UnknownError"
+        when = r"since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC \((\d+) seconds ago\)"
+        told = re.fullmatch(f"The agent has not answered {when}, while this event ran\\.", problem["message"])
+        assert told is not None, problem["message"]
+        assert 8 <= int(told[1]) <= 12
+        assert not look(here.site.world, deployment_id).words
+    finally:
+        (tmp_path / "go").touch()
+
+
+def test_a_host_is_deregistered_in_a_hook(here: Here, tmp_path: Path) -> None:
+    host = here.host("leaving")
+    deployment_id = here.site.deploy(holding(tmp_path / "v1"), group=host)
+    runs(here, deployment_id, host)
+    here.client.deregister_on_premises_instance(instanceName=host)
+    gone = time.monotonic()
+    failed_for_health(here.ended(deployment_id))
+    assert time.monotonic() - gone < 8
+    problem = here.failure(deployment_id, host, "ApplicationStart")
+    assert problem == {
+        "errorCode": "UnknownError",
+        "scriptName": "",
+        "message": "The instance was deregistered while this event ran.",
+        "logTail": "",
+    }
+    # Its agent is there still: it is told, and the script does not go on by itself.
+    wait_until(lambda: not is_alive(tmp_path / "hook") and not is_alive(tmp_path / "child"), "the end of the script")
+
+
+def test_instances_are_terminated_at_work_and_before_it(here: Here, tmp_path: Path) -> None:
+    first, second = sorted(here.aws.run(2, role="cloud"))
+    here.start_agent(first)
+    none: tuple[object, ...] = ()
+    filters = ({"key": "role", "value": "cloud"},)
+    cloud = {"on_premises_instance_tag_filters": none, "ec2_tag_filters": filters}
+    here.group("cloud", "cloud", config=ONE_AT_A_TIME, **cloud)
+    here.group("cloud-at-once", "cloud", **cloud)
+    ec2 = here.aws.client("ec2")
+
+    deployment_id = here.site.deploy(holding(tmp_path / "v1"), group="cloud")
+    runs(here, deployment_id, first)
+    ec2.terminate_instances(InstanceIds=[second])
+    (tmp_path / "go").touch()
+    info = here.ended(deployment_id)
+    assert info["status"] == "Succeeded"
+    assert info["deploymentOverview"]["Failed"] == 1
+    # Nobody waited for an agent that never was: it would be named, and take four seconds.
+    problem = here.failure(deployment_id, second, "ApplicationStop")
+    assert problem["message"] == (
+        "The instance was terminated while the deployment was under way, before this event began."
+    )
+
+    (tmp_path / "go").unlink()
+    deployment_id = here.site.deploy(holding(tmp_path / "v2"), group="cloud-at-once", file_exists_behavior="OVERWRITE")
+    runs(here, deployment_id, first)
+    ec2.terminate_instances(InstanceIds=[first])
+    failed_for_health(here.ended(deployment_id))
+    problem = here.failure(deployment_id, first, "ApplicationStart")
+    assert problem["message"] == "The instance was terminated while this event ran."
+    (tmp_path / "go").touch()
+
+
+def test_a_hook_outlives_the_limit_of_its_event(here: Here, tmp_path: Path) -> None:
+    host = here.host("slow")
+    here.group("short-events", host, event_seconds=2)
+    deployment_id = here.site.deploy(holding(tmp_path / "v1"), group="short-events")
+    failed_for_health(here.ended(deployment_id))
+    problem = here.failure(deployment_id, host, "ApplicationStart")
+    assert (problem["errorCode"], problem["scriptName"]) == ("ScriptTimedOut", "scripts/ApplicationStart.sh")
+    assert problem["message"].startswith(
+        "script scripts/ApplicationStart.sh did not end within the 2 seconds that one lifecycle event may take in this "
+        "deployment group; it was ended with all it had started. On disk: "
+    )
+    assert not is_alive(tmp_path / "hook")
+    assert not is_alive(tmp_path / "child")
+
+
+def test_two_groups_on_one_host_wait_for_each_other(here: Here, tmp_path: Path) -> None:
+    """Each takes longer than an agent may take to pick an event up."""
+    host = here.host("shared")
+    names = ("one", "two")
+    ids = {}
+    for name in names:
+        here.group(name, host)
+        hook = f'echo "{name} begins" >>"{tmp_path}/ran"; sleep 6; echo "{name} ends" >>"{tmp_path}/ran"'
+        revision = write_revision(tmp_path / name, {"BeforeInstall": hook}, {f"{name}.txt": name})
+        ids[name] = here.site.deploy(revision, group=name)
+    waits = "BeforeInstall waits for the agent, which runs 1 of 1 events for other deployments"
+    wait_until(
+        lambda: waits in [look(here.site.world, each).words.get(host) for each in ids.values()], "the word on the wait"
+    )
+    for deployment_id in ids.values():
+        assert here.ended(deployment_id)["status"] == "Succeeded"
+        events = here.events(deployment_id, host)
+        assert {each["status"] for each in events.values()} == {"Succeeded"}
+    ran = (tmp_path / "ran").read_text().splitlines()
+    assert len(ran) == 4, "a hook ran twice"
+    assert {tuple(ran[:2]), tuple(ran[2:])} == {(f"{name} begins", f"{name} ends") for name in names}
+    for name in names:
+        assert (here.site.root(host) / "app" / f"{name}.txt").read_text() == name
