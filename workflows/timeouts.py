@@ -218,11 +218,14 @@ def _judge_waiting(
 
 
 def _wait_for_room(since: Instant, deadline: Instant, look: _Look) -> Verdict:
-    """Let the host wait while its agent is at work for others, and send its message again each time it expires: a queue
-    that is not empty may hold those of others alone."""
-    lived = math.floor((look.now - since) / look.limits.pickup_seconds)
-    expires = since + (lived + 1) * look.limits.pickup_seconds
-    return Nudge(min(deadline, max(expires, look.now + SOON)), expired=lived > 0)
+    """Let the host wait while its agent is at work for others, and send its message again each time one has expired: a
+    queue that is not empty may hold those of others alone."""
+    lives, every = look.limits.pickup_seconds, look.limits.look_seconds
+    age = look.now - since
+    ended = math.floor(age / lives)
+    until = min(deadline, look.now + every, since + (ended + 1) * lives)
+    # The first look after the end of one sees to the next.
+    return Nudge(max(until, look.now + SOON), expired=ended > 0 and age - ended * lives < every)
 
 
 def vanished(events: Sequence[Event], record: TargetRecord, fate: Fate, *, now: Instant) -> Reap | None:

@@ -11,11 +11,12 @@ import pytest
 
 from domain.deployments import Deployment, Lane
 from domain.errors import WorldError
+from domain.group_options import DeploymentStyle
 from domain.lifecycle import Event
 from domain.moves import Due, Heard
 from domain.reports import AgentHello, EventStatus
 from tasks.recording import nobody_listens, say_listening
-from tasks.watch import look_at_lanes
+from tasks.watch import look_at_deployments, look_at_lanes
 from tests.unit.tasks.engine import Engine
 from tests.unit.workflows.engine_values import NOW, a_deployment, taken
 from workers import watch
@@ -90,7 +91,7 @@ def test_what_has_expired_is_sent_again_whatever_waits_there(engine: Engine, mon
     monkeypatch.setattr(engine.sent, "waiting", lambda _: 3, raising=False)
     hello = AgentHello(host="web-0", at=NOW, running=1, slots=1, every=10, full_at=NOW)
     engine.store.record([Heard(hello)])
-    engine.now = NOW + 250
+    engine.now = NOW + 245
     engine.store.record([Heard(hello.model_copy(update={"at": engine.now, "full_at": engine.now}))])
     put_off = postponed(engine, monkeypatch)
     look_at_lanes(engine.world(), listening_since=NOW - 60)
@@ -203,3 +204,26 @@ def test_a_recorder_is_heard_by_every_watch(engine: Engine) -> None:
     say_listening(engine.world())
     other = Engine(store=engine.store.peer())
     assert not nobody_listens(other.world())
+
+
+@pytest.mark.parametrize(("blue_green", "limit"), [(False, 43_200), (True, 392_400)])
+def test_a_deployment_that_runs_too_long_is_ended_with_that_reason(
+    engine: Engine, blue_green: bool, limit: int
+) -> None:
+    kind = "BLUE_GREEN" if blue_green else "IN_PLACE"
+    style = DeploymentStyle(deployment_type=kind, deployment_option="WITHOUT_TRAFFIC_CONTROL")
+    deployment = a_deployment(start_time=NOW, deployment_style=style)
+    engine.store.admit(deployment, token=None, queue=False)
+
+    def after(seconds: float) -> Deployment:
+        engine.now = NOW + seconds
+        look_at_deployments(engine.world())
+        found = engine.store.deployment(deployment.deployment_id)
+        assert found is not None
+        return found
+
+    assert after(limit - 1).stopping is None
+    stopping = after(limit).stopping
+    assert stopping is not None
+    assert (stopping.code, stopping.message) == ("TIMEOUT", f"The deployment ran longer than {limit} seconds.")
+    assert engine.sent.named("stop_hosts") == [(deployment.deployment_id,)]

@@ -208,11 +208,20 @@ def busy(after: float, *, heard: float | None = None, **more: Any) -> Verdict:
 
 def test_an_agent_that_is_at_work_for_others_is_waited_for() -> None:
     assert busy(14) == Wait(NOW + 15)
-    assert busy(15) == Nudge(NOW + 300)
-    assert busy(299) == Nudge(NOW + 300)
-    for after in (300, 599):
-        assert busy(after) == Nudge(NOW + (300 if after < 300 else 600), expired=True)
-    assert busy(3500) == Nudge(NOW + 3600, expired=True)
+    assert busy(15) == Nudge(NOW + 45)
+    assert busy(290) == Nudge(NOW + 300)
+    assert busy(3585) == Nudge(NOW + 3600)
+
+
+def test_each_time_its_message_has_expired_it_is_sent_another_once() -> None:
+    assert [busy(after) for after in (299, 300, 329, 330, 599, 601)] == [
+        Nudge(NOW + 300),
+        Nudge(NOW + 330, expired=True),
+        Nudge(NOW + 359, expired=True),
+        Nudge(NOW + 360),
+        Nudge(NOW + 600),
+        Nudge(NOW + 631, expired=True),
+    ]
 
 
 def test_its_five_minutes_begin_once_it_has_room() -> None:
