@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
@@ -146,9 +147,10 @@ def test_nothing_of_an_ended_deployment_is_looked_at(store: Store, taken: Target
 
 
 def test_an_agent_is_seen(store: Store) -> None:
-    late = AgentHello(host="h-1", at=NOW + 5, version="1.2", root="/srv", started_at=NOW)
+    load: dict[str, Any] = {"every": 10.0, "grace": 5.0, "running": 1, "slots": 2, "full_at": NOW + 4}
+    late = AgentHello(host="h-1", at=NOW + 5, version="1.2", root="/srv", started_at=NOW, **load)
     tell(store, AgentHello(host="h-1", at=NOW), late, AgentHello(host="h-1", at=NOW + 1))
-    seen = AgentSeen(host="h-1", at=NOW + 5, version="1.2", root="/srv", started_at=NOW)
+    seen = AgentSeen(host="h-1", at=NOW + 5, version="1.2", root="/srv", started_at=NOW, **load)
     assert store.seen(["h-2", "h-1"]) == [None, seen]
     assert store.seen([]) == []
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from console.grid import SHORTEST_NAMES, draw, shortest_name
@@ -73,3 +75,12 @@ def test_it_says_what_is_waited_for(status: DeploymentStatus) -> None:
     assert f"CodeDeployDefault.OneAtATime  {status}" in text
     assert "4 ready" in text
     assert "waits for the word to go on, 9 minutes at most" in text
+
+
+def test_what_is_to_be_said_of_agents_stands_below_the_grid() -> None:
+    names = [f"web-{number}" for number in range(7)]
+    at_work = view([target(name, TargetStatus.IN_PROGRESS) for name in names])
+    shown = as_text(draw(replace(at_work, words=dict.fromkeys(names, "agent not answering"))))
+    assert "web-0: agent not answering\n" in shown.replace(" \n", "\n")
+    assert shown.count("not answering") == 5
+    assert "… and 2 more agents" in shown
