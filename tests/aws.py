@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -99,11 +100,15 @@ class FakeAws:
 
 @contextlib.contextmanager
 def fake_aws() -> Iterator[FakeAws]:
-    """A server of this process, empty, on a free loopback port."""
+    """A server of this process, empty, on a free loopback port. One at a time, for all of a process share what they
+    hold."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
         host, port = server.get_host_and_port()
+        with contextlib.closing(HTTPConnection(host, port, timeout=60)) as link:
+            link.request("POST", "/moto-api/reset")
+            assert link.getresponse().status == 200
         yield FakeAws(f"http://{host}:{port}")
     finally:
         server.stop()

@@ -21,7 +21,7 @@ from domain.deployments import (
     TargetStatus,
     moved,
 )
-from domain.fleet import HostRecord, InstanceHealth
+from domain.fleet import Fate, HostRecord, InstanceHealth
 from domain.happenings import HappeningType
 from domain.lifecycle import Event
 from domain.limits import Limits
@@ -387,8 +387,13 @@ def _some(hosts: Sequence[str]) -> str:
     return ", ".join(hosts[:SHOWN]) + (f" and {left} more" if left > 0 else "")
 
 
+_GONE = frozenset(reasons.GONE_BEFORE_EVENT.format(fate=fate) for fate in Fate)
+
+
 def _never_answered(record: TargetRecord) -> bool:
-    return all(held.start_time is None for held in record.events.values())
+    """Nothing began on the host, though it is there."""
+    told = {held.diagnostics.message for held in record.events.values() if held.diagnostics}
+    return _GONE.isdisjoint(told) and all(held.start_time is None for held in record.events.values())
 
 
 def ended(

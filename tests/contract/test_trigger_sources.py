@@ -24,7 +24,7 @@ from adapters.trigger import open_trigger
 from adapters.trigger.amqp import AmqpTrigger
 from adapters.trigger.redis import RedisTrigger
 from config.urls import celery_url
-from domain.deployments import CreateDeployment
+from domain.deployments import CreateDeployment, Deployment, StopDeployment
 from domain.errors import WorldError
 from domain.triggers import TriggerSource
 from tests.contract.redis_server import RedisServer
@@ -414,10 +414,16 @@ class Engine:
         return made
 
 
+def no_stop(request: StopDeployment) -> Deployment:
+    raise AssertionError(f"nobody asked to stop {request.deployment_id}")
+
+
 @contextlib.contextmanager
 def running(source: TriggerSource, engine: Engine) -> Iterator[None]:
     stop = threading.Event()
-    loop = threading.Thread(target=run_trigger, args=(source, engine), kwargs={"stop": stop, "retry_wait": 0.05})
+    loop = threading.Thread(
+        target=run_trigger, args=(source, engine, no_stop), kwargs={"stop": stop, "retry_wait": 0.05}
+    )
     loop.start()
     try:
         yield

@@ -18,7 +18,7 @@ from domain.deployments import (
     TargetRecord,
     TargetStatus,
 )
-from domain.fleet import HostRecord, InstanceHealth
+from domain.fleet import Fate, HostRecord, InstanceHealth
 from domain.happenings import HappeningType
 from domain.moves import Conclude, LaneView, Move, Resend, Stale, Step, Take
 from domain.reports import EventStatus, HostReport
@@ -46,6 +46,7 @@ from workflows.decide import (
     spoiled,
     target_status,
 )
+from workflows.timeouts import vanished
 
 FRESH = Lane(number=0)
 
@@ -263,8 +264,12 @@ def settled(progress: Progress, *sample: TargetRecord, **more: Any) -> tuple[Dep
     return change.deployment.status, error.code if error else None
 
 
+LOST = vanished(Phase(events=EVENTS), taken("web-1"), Fate.TERMINATED, now=NOW) or pytest.fail("it is no more")
 ANSWERED = taken("web-1", events={EVENTS[0]: held(EventStatus.FAILED, start=NOW)})
 SILENT = taken("web-1", events={EVENTS[0]: held(EventStatus.FAILED, end=NOW)})
+TERMINATED = taken(
+    "web-1", events={each.event: held(each.status, end=NOW, diagnostics=each.diagnostics) for each in LOST.outcomes}
+)
 TIMEOUT = ErrorInformation(code=DeploymentErrorCode.TIMEOUT, message="too long")
 ALARM = ErrorInformation(code=DeploymentErrorCode.ALARM_ACTIVE, message="<cpu>")
 GONE = ErrorInformation(code=DeploymentErrorCode.DEPLOYMENT_GROUP_MISSING, message="gone")
@@ -286,6 +291,9 @@ def test_the_hosts_that_nobody_served_are_named() -> None:
         pytest.param(counts(taken=1, failed=1), (ANSWERED,), {}, "Failed", "HEALTH_CONSTRAINTS", id="no headroom left"),
         pytest.param(
             counts(taken=1, failed=1), (SILENT, a_record("web-2")), {}, "Failed", "AGENT_ISSUE", id="nobody answered"
+        ),
+        pytest.param(
+            counts(taken=1, failed=1), (TERMINATED,), {}, "Failed", "HEALTH_CONSTRAINTS", id="no more there to answer"
         ),
         pytest.param(
             counts(taken=2, succeeded=1, failed=1),
