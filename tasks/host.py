@@ -49,9 +49,10 @@ def _register(app: Celery, world: HostWorld, event: Event) -> Task[Any, Any]:
             raise Ignore(str(duplicate)) from duplicate
 
     run_event.__doc__ = f"Carry out {event} on this host."
-    # Acknowledged early: a hook has side effects, so its message is never delivered again blindly.
+    # Acknowledged early: a hook has side effects, so its message is never delivered again blindly. Not shared, for the
+    # world is this app's.
     decorate: Callable[[Callable[..., Any]], Task[Any, Any]] = app.task(
-        name=names.event_task(event), bind=True, acks_late=False, ignore_result=True
+        name=names.event_task(event), bind=True, acks_late=False, ignore_result=True, shared=False
     )
     return decorate(run_event)
 

@@ -87,9 +87,11 @@ def put_back(balancer: HAProxy, host: str, *, limit: float = 20.0) -> None:
 
 
 @contextlib.contextmanager
-def balanced_site(blue: Sequence[str], green: Sequence[str] = (), *, event_seconds: int = 30) -> Iterator[BalancedSite]:
+def balanced_site(
+    blue: Sequence[str], green: Sequence[str] = (), *, event_seconds: int = 30, **environment: str
+) -> Iterator[BalancedSite]:
     """An installation behind a HAProxy: the group app/web of blue hosts in service, green ones in maintenance, nothing
-    deployed yet."""
+    deployed yet. `environment` are settings of its own."""
     require(find_haproxy(), "haproxy")
     front, *ports = pick_ports(1 + len(blue) + len(green))
     hosts = [*blue, *green]
@@ -97,7 +99,7 @@ def balanced_site(blue: Sequence[str], green: Sequence[str] = (), *, event_secon
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slipway-")))
         balancer = stack.enter_context(HAProxy(folder, front, servers))
-        site = stack.enter_context(Site(limits=None, **balancer_settings(balancer)))
+        site = stack.enter_context(Site(limits=None, **balancer_settings(balancer), **environment))
         stack.callback(lambda: end_samples(map(site.root, hosts)))
         for process in ("control", "watch"):
             site.start(process)

@@ -5,6 +5,7 @@ Everything ends with the test, whatever happens in it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -82,12 +83,20 @@ class Site:
             process.terminate()
         for name in list(self._processes):
             self.end(name)
+        self._end_scripts()
         self.redis.stop()
         os.environ.clear()
         os.environ.update(self._before)
         if error is not None:
             self.show_logs()
         shutil.rmtree(self.home, ignore_errors=True)
+
+    def _end_scripts(self) -> None:
+        """Kill the scripts of agents that were killed: nobody else ends those that wait for a test which has failed."""
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if (folder / "cwd").resolve().is_relative_to(self.home):
+                    os.kill(int(folder.name), signal.SIGKILL)
 
     def show_logs(self) -> None:
         """Print the end of every process's log, for the failing test's report."""

@@ -37,13 +37,21 @@ def make_key(site: Site, *arguments: str) -> Key:
 @contextmanager
 def api_site(*, limits: Mapping[str, float] | None = None, **environment: str) -> Iterator[tuple[Site, str]]:
     """An installation whose API is up, and its URL; `environment` are settings of its own."""
-    port = free_port()
-    settings = {"SLIPWAY_API__KEY": "the installation's key", "SLIPWAY_API__PORT": str(port), **environment}
-    with Site(limits=limits, **settings) as site:
-        site.start("api")
-        url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: is_ready(url), "the API")
-        yield site, url
+    with Site(limits=limits, **api_settings(), **environment) as site:
+        yield site, start_api(site)
+
+
+def api_settings() -> dict[str, str]:
+    """What an installation needs whose API is to be started: a key, and a port that is free."""
+    return {"SLIPWAY_API__KEY": "the installation's key", "SLIPWAY_API__PORT": str(free_port())}
+
+
+def start_api(site: Site) -> str:
+    """Start the API of an installation; its URL, once it is up."""
+    site.start("api")
+    url = f"http://127.0.0.1:{site.settings.api.port}"
+    wait_until(lambda: is_ready(url), "the API")
+    return url
 
 
 def is_ready(url: str) -> bool:
@@ -66,6 +74,28 @@ def boto(url: str, key: Key) -> Iterator[Any]:
     )
     with closing(made):
         yield made
+
+
+def ended(client: Any, deployment_id: str) -> dict[str, Any]:
+    """A deployment as boto3 tells of it, once it has ended."""
+
+    def end() -> dict[str, Any] | None:
+        info: dict[str, Any] = client.get_deployment(deploymentId=deployment_id)["deploymentInfo"]
+        return info if info["status"] in {"Succeeded", "Failed", "Stopped"} else None
+
+    return wait_until(end, f"the end of {deployment_id}", limit=60)
+
+
+def targets(client: Any, deployment_id: str) -> dict[str, dict[str, Any]]:
+    """The targets of a deployment by their ids, as boto3 tells of them."""
+    ids = client.list_deployment_targets(deploymentId=deployment_id)["targetIds"]
+    found = client.batch_get_deployment_targets(deploymentId=deployment_id, targetIds=ids)["deploymentTargets"]
+    return {each["instanceTarget"]["targetId"]: each["instanceTarget"] for each in found}
+
+
+def events(target: dict[str, Any]) -> dict[str, str]:
+    """The statuses of a target's lifecycle events, in their order."""
+    return {each["lifecycleEventName"]: each["status"] for each in target["lifecycleEvents"]}
 
 
 def aws_version_2() -> str | None:

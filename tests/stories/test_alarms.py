@@ -17,7 +17,7 @@ from tests.alarm_places import Server, put_alarm, server, set_alarm, vector
 from tests.aws import FakeAws, fake_aws
 from tests.services import free_port
 from tests.site import Site, wait_until, write_revision
-from tests.stories.api_process import boto, is_ready, make_key
+from tests.stories.api_process import boto, ended, is_ready, make_key, targets
 
 HOSTS = ("web-1", "web-2", "web-3")
 ROLE = "arn:aws:iam::111122223333:role/deployer"
@@ -67,14 +67,10 @@ class Scene:
         return held is not None and held.stopping is not None
 
     def ended(self, deployment_id: str) -> dict[str, Any]:
-        self.site.ended(deployment_id, limit=30)
-        info: dict[str, Any] = self.client.get_deployment(deploymentId=deployment_id)["deploymentInfo"]
-        return info
+        return ended(self.client, deployment_id)
 
     def targets(self, deployment_id: str) -> dict[str, Any]:
-        ids = self.client.list_deployment_targets(deploymentId=deployment_id)["targetIds"]
-        found = self.client.batch_get_deployment_targets(deploymentId=deployment_id, targetIds=ids)
-        return {each["instanceTarget"]["targetId"]: each["instanceTarget"] for each in found["deploymentTargets"]}
+        return targets(self.client, deployment_id)
 
     def looks(self, more: int = 1) -> None:
         """Wait for looks at Prometheus."""

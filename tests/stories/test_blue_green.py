@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.services import wait_until
+from tests.stories.api_process import events, targets
 from tests.stories.blue_green_site import (
     BEFORE_TRAFFIC,
     INTO_TRAFFIC,
@@ -174,7 +175,15 @@ def test_stopped_while_it_waits_and_killed_while_it_cleans_up(here: BlueGreenSit
     not_yet(here, stopped, "READY_WAIT")
     here.crash()
     held.unlink()
-    assert here.until(stopped, "Stopped")["errorInformation"]["code"] == "MANUAL_STOP"
+    info = here.until(stopped, "Stopped")
+    assert info["errorInformation"] == {"code": "MANUAL_STOP", "message": "The deployment was stopped by request."}
+    assert "rollbackInfo" not in info
+    assert sorted(here.targets(stopped).values()) == [("Blue", "Skipped"), ("Green", "Skipped")]
+    for target in targets(here.client, stopped).values():
+        # Green was installed, and waited for traffic.
+        installed = target["instanceLabel"] == "Green"
+        for event, status in events(target).items():
+            assert status == ("Succeeded" if installed and "Traffic" not in event else "Skipped"), event
     green_is_gone(here, stopped, "stopped-1")
 
 

@@ -18,7 +18,7 @@ from domain.configs import ALL_AT_ONCE, ONE_AT_A_TIME
 from tests.aws import FakeAws, fake_aws
 from tests.services import wait_until
 from tests.site import Site, write_revision
-from tests.stories.api_process import api_site, boto, make_key
+from tests.stories.api_process import api_site, boto, ended, make_key
 
 LIMITS = {"pickup_seconds": 4, "silence_seconds": 8, "vanished_seconds": 1}
 BEFORE = ("ApplicationStop", "DownloadBundle", "BeforeInstall", "Install", "AfterInstall")
@@ -49,11 +49,7 @@ class Here:
         self.site.group(name, **{"config": ALL_AT_ONCE, "on_premises_instance_tag_filters": filters, **more})
 
     def ended(self, deployment_id: str) -> dict[str, Any]:
-        def end() -> dict[str, Any] | None:
-            info: dict[str, Any] = self.client.get_deployment(deploymentId=deployment_id)["deploymentInfo"]
-            return info if info["status"] in {"Succeeded", "Failed", "Stopped"} else None
-
-        return wait_until(end, f"the end of {deployment_id}", limit=60)
+        return ended(self.client, deployment_id)
 
     def target(self, deployment_id: str, host: str) -> dict[str, Any]:
         found = self.client.get_deployment_target(deploymentId=deployment_id, targetId=host)

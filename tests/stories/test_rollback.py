@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from cli.traffic.groups import BLUE_GREEN, GREEN_HOSTS
@@ -13,7 +16,7 @@ from domain.configs import ALL_AT_ONCE, HALF_AT_A_TIME
 from tests.balanced import balanced_site
 from tests.services import wait_until
 from tests.site import Site, write_revision
-from tests.stories.api_process import api_site, boto, make_key
+from tests.stories.api_process import api_settings, api_site, boto, ended, events, make_key, start_api, targets
 from tests.stories.test_traffic import deploy, fresh_version, load_on, nothing_was_lost, serve_everywhere
 
 HOSTS = ("web-1", "web-2", "web-3", "web-4")
@@ -21,6 +24,13 @@ ROLLBACK = {
     "enabled": True,
     "events": ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_REQUEST"],
 }
+
+
+@contextlib.contextmanager
+def client_of(site: Site) -> Iterator[Any]:
+    """boto3's client for an installation whose API is not up yet."""
+    with boto(start_api(site), make_key(site)) as client:
+        yield client
 
 
 @pytest.fixture(scope="module")
@@ -33,20 +43,6 @@ def here() -> Iterator[tuple[Site, Any]]:
             site.agent(host)
         wait_until(lambda: all(site.world.store.seen(HOSTS)), "the agents' hello")
         yield site, client
-
-
-def ended(client: Any, deployment_id: str) -> dict[str, Any]:
-    def end() -> dict[str, Any] | None:
-        info: dict[str, Any] = client.get_deployment(deploymentId=deployment_id)["deploymentInfo"]
-        return info if info["status"] in {"Succeeded", "Failed", "Stopped"} else None
-
-    return wait_until(end, f"the end of {deployment_id}", limit=60)
-
-
-def targets(client: Any, deployment_id: str) -> dict[str, dict[str, Any]]:
-    ids = client.list_deployment_targets(deploymentId=deployment_id)["targetIds"]
-    found = client.batch_get_deployment_targets(deploymentId=deployment_id, targetIds=ids)["deploymentTargets"]
-    return {each["instanceTarget"]["targetId"]: each["instanceTarget"] for each in found}
 
 
 def on_disk(site: Site) -> dict[str, str]:
@@ -80,6 +76,48 @@ def test_a_failure_with_half_at_a_time_is_rolled_back_where_it_was_felt(here: tu
     group = client.get_deployment_group(applicationName="app", deploymentGroupName="failing")["deploymentGroupInfo"]
     assert group["lastSuccessfulDeployment"]["deploymentId"] == back_id
     assert group["targetRevision"] == good["revision"]
+
+
+INTO = ("BeforeBlockTraffic", "BlockTraffic", "AfterBlockTraffic", "ApplicationStop", "DownloadBundle", "BeforeInstall")
+ON = ("Install", "AfterInstall", "ApplicationStart", "ValidateService")
+OUT = ("BeforeAllowTraffic", "AllowTraffic", "AfterAllowTraffic")
+
+
+def test_what_does_not_validate_is_taken_back_and_no_request_hears_of_it() -> None:
+    """HalfAtATime behind HAProxy: both hosts of the first half fail ValidateService and end on the old version."""
+    with balanced_site(HOSTS, event_seconds=20, **api_settings()) as web, client_of(web.site) as client:
+        old = serve_everywhere(web)
+        web.change_group({"autoRollbackConfiguration": ROLLBACK})
+        new = fresh_version()
+        web.version(new, broken=True)
+        with load_on(web, last=old) as end:
+            deployment_id = deploy(web, new, config=HALF_AT_A_TIME).deployment_id
+            failed = ended(client, deployment_id)
+            back_id = failed["rollbackInfo"]["rollbackDeploymentId"]
+            back = ended(client, back_id)
+            counts = end()
+        nothing_was_lost(counts)
+        assert set(counts.versions) == {old}
+
+        assert (failed["status"], failed["errorInformation"]["code"]) == ("Failed", "HEALTH_CONSTRAINTS")
+        message = f"The deployment {deployment_id} ended as Failed; the deployment {back_id} rolls it back."
+        assert failed["rollbackInfo"] == {"rollbackDeploymentId": back_id, "rollbackMessage": message}
+        assert (back["status"], back["creator"]) == ("Succeeded", "codeDeployRollback")
+        assert back["rollbackInfo"] == {"rollbackTriggeringDeploymentId": deployment_id, "rollbackMessage": message}
+
+        told = targets(client, deployment_id)
+        spoiled = dict.fromkeys((*INTO, *ON[:-1]), "Succeeded") | {ON[-1]: "Failed"} | dict.fromkeys(OUT, "Skipped")
+        halves = {"Failed": spoiled, "Skipped": dict.fromkeys(spoiled, "Skipped")}
+        assert sorted(target["status"] for target in told.values()) == ["Failed", "Failed", "Skipped", "Skipped"]
+        assert all(events(target) == halves[target["status"]] for target in told.values())
+        returned = targets(client, back_id)
+        assert set(returned) == {host for host, target in told.items() if target["status"] == "Failed"}
+        assert all(set(events(target).values()) == {"Succeeded"} for target in returned.values())
+
+        for server in web.balancer.servers:
+            release = web.site.root(server.name) / "srv" / "webapp" / "release.json"
+            assert json.loads(release.read_text())["version"] == old
+            assert httpx.get(f"http://127.0.0.1:{server.port}/").json() == {"version": old, "host": server.name}
 
 
 def test_a_first_deployment_that_fails_says_that_there_is_no_way_back(here: tuple[Site, Any], tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.services import wait_until
 from tests.site import Site, write_revision
-from tests.stories.api_process import api_site, boto, make_key
+from tests.stories.api_process import api_site, boto, make_key, targets
 
 ZONES = {"a-1": "a", "a-2": "a", "b-1": "b", "c-1": "c"}
 SECONDS = {"firstZoneMonitorDurationInSeconds": 2, "monitorDurationInSeconds": 1}
@@ -43,9 +43,7 @@ class Zoned:
 
     def targets(self, deployment_id: str) -> dict[str, dict[str, Any]]:
         """`instanceTarget` of each host, in the order in which they are taken."""
-        ids = self.client.list_deployment_targets(deploymentId=deployment_id)["targetIds"]
-        found = self.client.batch_get_deployment_targets(deploymentId=deployment_id, targetIds=ids)
-        return {each["instanceTarget"]["targetId"]: each["instanceTarget"] for each in found["deploymentTargets"]}
+        return targets(self.client, deployment_id)
 
     def statuses(self, deployment_id: str) -> list[str]:
         """The status of each host, in order of their names."""
