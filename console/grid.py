@@ -68,7 +68,14 @@ def draw(view: DeploymentView) -> RenderableType:
     parts.append(_grid(view))
     parts.extend(_words(view))
     parts.extend(_failures(view))
+    parts.extend(_messages(view.deployment))
     return Group(*parts)
+
+
+def _messages(deployment: Deployment) -> list[Text]:
+    """What people are to know of the deployment as a whole: alarms, what is left to them, what rolls it back."""
+    rollback = deployment.rollback_info.rollback_message if deployment.rollback_info else None
+    return [Text(told, style="magenta") for told in (*deployment.status_messages, *([rollback] if rollback else []))]
 
 
 def _headline(view: DeploymentView) -> Text:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from console.grid import SHORTEST_NAMES, draw, shortest_name
-from domain.deployments import DeploymentStatus, Overview, TargetStatus
+from domain.deployments import DeploymentStatus, Overview, RollbackInfo, TargetStatus
 from domain.lifecycle import BY_EVENT, Event, Part
 from domain.reports import EventStatus
 from tests.unit.console.drawing import ALL_EVENTS, as_text, target, view
@@ -84,3 +84,14 @@ def test_what_is_to_be_said_of_agents_stands_below_the_grid() -> None:
     assert "web-0: agent not answering\n" in shown.replace(" \n", "\n")
     assert shown.count("not answering") == 5
     assert "… and 2 more agents" in shown
+
+
+def test_what_is_to_be_known_of_the_whole_deployment_is_said() -> None:
+    shown = view([target("web-1", TargetStatus.FAILED)])
+    told = {
+        "status_messages": ("The alarm cpu is active.",),
+        "rollback_info": RollbackInfo(rollback_message="d-2 rolls"),
+    }
+    text = as_text(draw(replace(shown, deployment=shown.deployment.model_copy(update=told))))
+    assert text.splitlines()[-2:] == ["The alarm cpu is active.", "d-2 rolls"]
+    assert "rolls" not in as_text(draw(shown))
