@@ -329,9 +329,13 @@ class Deployment(Value):
     previous_revision: RevisionLocation | None = None
     previous_success: str | None = None
     """The deployment that brought the group its previous revision last."""
+    returns_to_unknown: bool = False
+    """A rollback to blue hosts whose revision no deployment brought: its own revision says nothing of them."""
     status: DeploymentStatus = DeploymentStatus.CREATED
     error_information: ErrorInformation | None = None
     create_time: Instant
+    turn_time: Instant | None = None
+    """When its turn came, if it waited for its group."""
     start_time: Instant | None = None
     complete_time: Instant | None = None
     description: str | None = None
@@ -359,6 +363,8 @@ class Deployment(Value):
     """Which phase is under way."""
     results: tuple[Progress | None, ...] = ()
     """How each phase before it came out; None for one that was not on hosts, or never came."""
+    jumped_from: int | None = None
+    """The phase in which it turned to the end of an environment at once: those between never came."""
     until: Instant | None = None
     """When the wait under way ends by itself, or what is done to an environment must be done."""
     continued: bool = False
@@ -426,6 +432,13 @@ class Deployment(Value):
         return self.phases[self.phase] if self.phase < len(self.phases) else None
 
     @property
+    def came_to(self) -> frozenset[PhaseKind]:
+        """The kinds of the phases that it has been in."""
+        last = self.phase if self.jumped_from is None else self.jumped_from
+        phases = (*self.phases[: last + 1], *self.phases[self.phase : self.phase + 1])
+        return frozenset(phase.kind for phase in phases)
+
+    @property
     def began(self) -> Instant:
         """When it began: the order in which hosts see a group's deployments, some of which wait in its queue."""
         return self.create_time if self.start_time is None else self.start_time
@@ -440,6 +453,11 @@ class Deployment(Value):
         """It goes to other hosts than those that serve."""
         style = self.deployment_style
         return style is not None and style.deployment_type is DeploymentType.BLUE_GREEN
+
+    @property
+    def returns_to_blue(self) -> bool:
+        """It rolls a blue/green deployment back: traffic is moved, and nothing is installed."""
+        return self.blue_green and self.rolls_back is not None
 
     @property
     def traffic_control(self) -> bool:

@@ -36,6 +36,8 @@ NOT_PICKED_UP = (
     "The agent did not take this event within {seconds} seconds{seen}. "
     "Check that the agent runs on the host and reaches the broker."
 )
+NO_ANSWER = ("The agent did not take this event within ", "Nobody took this event within ")
+"""How the reasons begin by which nobody is to blame but an agent that was not there."""
 NEVER_SEEN = "; no agent has ever been seen for this host"
 NOBODY_THERE = (
     "Nobody took this event within {seconds} seconds, and no agent has ever been seen for this host: "
@@ -87,6 +89,10 @@ NO_ORIGINALS = "The deployment cannot be rolled back: there were no original ins
 ORIGINALS_RETIRED = (
     "The deployment cannot be rolled back: the original instances have been retired. Deploy the earlier revision."
 )
+GREEN_TOOK_OVER = (
+    "The deployment cannot be rolled back any more: the replacement instances have taken the place of the original "
+    "ones, which are out of traffic. Deploy the earlier revision."
+)
 NOT_ROLLED_BACK = "The deployment {failed} did not end in need of a rollback, so this one does nothing."
 TOO_MANY_RUNNING = "At most {most} deployments may be under way; wait until some have ended."
 NOBODY_CONTINUED = (
@@ -105,6 +111,10 @@ NOT_RETIRED = (
     "The replacement instances have the traffic, but the original ones could not be retired: {why} See to them by hand."
 )
 STAYS_SUSPENDED = "{processes} of the Auto Scaling group {group} stay suspended; resume them yourself. {why}"
+GREEN_KEEPS = (
+    "Not all of the original instances could be put back into traffic, so the replacement instances keep theirs, and "
+    "the deployment group selects them still. See at the load balancer who serves, and take out who is not to."
+)
 GREEN_STAYS_MADE = "The environment {green} was made for the deployment; it is not the group's."
 NOT_ABANDONED = "The replacement instances could not be removed: {why} See to them by hand."
 ENVIRONMENT_TIMEOUT = "it was not done within {seconds} seconds."

@@ -124,8 +124,8 @@ class HostOrder(Value):
 
     @property
     def whole(self) -> bool:
-        """The agent may begin the attempt with it: nothing is left out. A restart needs no source."""
-        return not self.briefed and (self.source is not None or self.restart)
+        """The agent may begin the attempt with it: nothing is left out but a source where none is needed."""
+        return not self.briefed and (self.source is not None or self.restart or self.blue_green_rollback)
 
     def brief(self) -> HostOrder:
         """What later messages carry of the order."""

@@ -9,7 +9,15 @@ from typing import TypeVar
 
 from celery import shared_task
 
-from domain.deployments import Deployment, DeploymentErrorCode, DeploymentMode, ErrorInformation, TargetRecord
+from domain.deployments import (
+    Deployment,
+    DeploymentErrorCode,
+    DeploymentMode,
+    DeploymentStatus,
+    ErrorInformation,
+    Label,
+    TargetRecord,
+)
 from domain.errors import CannotBegin, InvalidRevision, WorldError
 from domain.fleet import Instance, Target
 from domain.group_options import LoadBalancerInfo
@@ -22,7 +30,7 @@ from tasks.leases import alone
 from tasks.phases import after_end, change_and_remember, open_phase
 from tasks.runtime import World
 from tasks.suspending import resume, suspend
-from workflows import admission, group_memory, instance_deployments, names, plan, rollback, targeting
+from workflows import admission, agents, group_memory, instance_deployments, names, plan, rollback, targeting
 
 T = TypeVar("T")
 
@@ -50,6 +58,8 @@ def _lease(deployment_id: str) -> str:
 
 
 def _begin(world: World, deployment: Deployment) -> None:
+    if deployment.status is DeploymentStatus.QUEUED:
+        world.store.change(deployment.deployment_id, lambda present: admission.its_turn(present, now=world.now()))
     started = deployment if deployment.phases else _start(world, deployment)
     if started is not None:
         open_phase(world, started)
@@ -151,22 +161,34 @@ def _refused(error: CannotBegin) -> ErrorInformation:
 
 
 def _find_touched(world: World, deployment: Deployment, group: DeploymentGroup) -> _Found:
-    """The hosts that the deployment that is rolled back has touched: in place those that are there still; blue/green
-    all of blue, and of green those that traffic went to."""
+    """The hosts that the deployment that is rolled back has touched, as far as they are there still: in place those
+    where something began; blue/green all of blue, and of green those that traffic went to."""
     failed = world.store.deployment(deployment.rolls_back or "")
     if failed is None or not rollback.needed(deployment, failed):
         return _Found(refusal=rollback.not_needed(deployment))
     records = list(_records_of(world, failed))
     if deployment.blue_green:
+        blue = [record.target for record in records if failed.label(record.index) is Label.BLUE]
+        green = [record.target for record in records if failed.label(record.index) is Label.GREEN]
+        had_traffic = {record.target.target_id for record in records if rollback.had_traffic(record)}
+        gone = world.fleet.gone([*blue, *green])
         return _Found(
-            blue=[record.target for record in records[: failed.blue]],
-            targets=[record.target for record in records[failed.blue :] if rollback.had_traffic(record)],
+            blue=[target for target in blue if target.target_id not in gone],
+            targets=[each for each in green if each.target_id in had_traffic and each.target_id not in gone],
             matched=len(records),
         )
     touched = {record.target.target_id for record in records if rollback.was_touched(record)}
     chosen = targeting.choose(world.fleet.instances(group), group)
     targets = in_order(world, deployment, group, [each for each in chosen if each.instance_id in touched])
-    return _Found(targets=targets, matched=len(chosen))
+    return _Found(targets=_those_that_answer_first(world, targets), matched=len(chosen))
+
+
+def _those_that_answer_first(world: World, targets: Sequence[Target]) -> Sequence[Target]:
+    """Hosts whose agents are there before those that would have to be waited for."""
+    seen = world.store.seen([names.agent_of(target.queue) for target in targets])
+    now = world.now()
+    away = [last is None or agents.has_missed_words(last, now) for last in seen]
+    return [target for _, target in sorted(zip(away, targets, strict=True), key=lambda pair: pair[0])]
 
 
 def _records_of(world: World, deployment: Deployment) -> Iterator[TargetRecord]:
@@ -208,7 +230,7 @@ def _find_green(world: World, deployment: Deployment, group: DeploymentGroup) ->
 
 
 def _why_unfetchable(world: World, deployment: Deployment) -> ErrorInformation | None:
-    if deployment.deployment_mode is DeploymentMode.RESTART:
+    if deployment.deployment_mode is DeploymentMode.RESTART or deployment.returns_to_blue:
         return None
     try:
         world.sources.source_of(deployment.revision, now=world.now())

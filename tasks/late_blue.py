@@ -17,6 +17,9 @@ PAGE = 200
 def lay_out_late_blue(world: World, deployment: Deployment) -> Sequence[Target]:
     """The hosts that the group selects by now and that the deployment does not know, laid out behind all others; none
     unless it is about to take blue out of traffic. Raises WorldError where they cannot be told now."""
+    if deployment.rolls_back:
+        # Blue is where traffic goes then.
+        return ()
     following = deployment.phases[deployment.phase + 1 : deployment.phase + 2]
     if not following or following[0].kind is not PhaseKind.BLOCK or deployment.stopping or deployment.late_blue:
         return ()

@@ -28,6 +28,7 @@ def write_report(
     WorldError where that cannot be known now.
     """
     restart = deployment.deployment_mode is DeploymentMode.RESTART
+    fetches = link and not restart and not deployment.returns_to_blue
     order = HostOrder(
         deployment_id=deployment.deployment_id,
         target_id=record.target.target_id,
@@ -37,7 +38,7 @@ def write_report(
         application_name=deployment.application_name,
         deployment_group_name=deployment.deployment_group_name,
         deployment_group_id=deployment.deployment_group_id,
-        source=world.sources.source_of(deployment.revision, now=world.now()) if link and not restart else None,
+        source=world.sources.source_of(deployment.revision, now=world.now()) if fetches else None,
         appspec_filename=deployment.appspec_filename,
         file_exists_behavior=deployment.file_exists_behavior,
         ignore_application_stop_failures=deployment.ignore_application_stop_failures,
@@ -45,7 +46,7 @@ def write_report(
         event_limit=deployment.event_seconds,
         environment=bundle_variables(deployment),
         restart=restart,
-        blue_green_rollback=deployment.blue_green and deployment.rolls_back is not None,
+        blue_green_rollback=deployment.returns_to_blue,
         final_event=last_event(deployment),
         restoring=restoring(deployment),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from domain.deployments import Deployment, DeploymentErrorCode, ErrorInformation, Progress, RollbackInfo
 from domain.errors import WorldError
@@ -24,15 +25,51 @@ SAMPLE = 200
 """Targets looked at for the reason of a failure."""
 
 
-def change_and_remember(
-    world: World,
-    deployment: Deployment,
-    edit: Callable[[Deployment], Change | None],
-    memory: Callable[[DeploymentGroup, Deployment], DeploymentGroup],
-) -> Changed | None:
+Edit = Callable[[Deployment], Change | None]
+Memory = Callable[[DeploymentGroup, Deployment], DeploymentGroup]
+
+MOST_TRIES = 5
+"""Times that a change is prepared anew because somebody wanted something else meanwhile."""
+
+
+def change_and_remember(world: World, deployment: Deployment, edit: Edit, memory: Memory) -> Changed | None:
     """Write a change of a deployment, and before it what the group remembers of that: a crash between the two repeats
     this and loses nothing. Before it ends, what it suspended is resumed; where that cannot be, it fails. If it is to be
     rolled back, the deployment for that is made first."""
+    present: Deployment | None = deployment
+    for _ in range(MOST_TRIES):
+        prepared = _prepare(world, present, edit) if present else None
+        if prepared is None:
+            return None
+        changed = _write(world, prepared, memory)
+        if not prepared.surprised:
+            return changed
+        present = world.store.deployment(deployment.deployment_id)
+    # Whoever asks next finds it as it is by then.
+    return None
+
+
+@dataclass
+class _Prepared:
+    """A change, and what it comes to as of now: what such an end needs has been done."""
+
+    edit: Edit
+    ahead: Deployment
+    surprised: bool = False
+    """It was not written, for it would have come to an end that nothing was prepared for."""
+
+    def __call__(self, present: Deployment) -> Change | None:
+        change = self.edit(present)
+        self.surprised = change is not None and not self._is_prepared(change.deployment)
+        return None if self.surprised else change
+
+    def _is_prepared(self, after: Deployment) -> bool:
+        if not after.status.final:
+            return True
+        return self.ahead.status.final and (not rollback.wanted(after) or rollback.wanted(self.ahead))
+
+
+def _prepare(world: World, deployment: Deployment, edit: Edit) -> _Prepared | None:
     ahead = edit(deployment)
     if ahead is not None and ahead.deployment.status.final and (why := _resume(world, deployment)):
         edit = _spoiled(edit, why)
@@ -40,14 +77,17 @@ def change_and_remember(
     if ahead is not None and ahead.deployment.status.final and (info := prepare(world, ahead.deployment)):
         edit = _rolled_back(edit, info)
         ahead = edit(deployment)
-    if ahead is None:
-        return None
-    world.store.groups.change(deployment.deployment_group_id, lambda group: memory(group, ahead.deployment))
-    changed = world.store.change(deployment.deployment_id, edit)
-    present = changed.deployment if changed else world.store.deployment(deployment.deployment_id)
-    if present is not None and present.status.final and present.status is not ahead.deployment.status:
+    return _Prepared(edit, ahead.deployment) if ahead else None
+
+
+def _write(world: World, prepared: _Prepared, memory: Memory) -> Changed | None:
+    ahead = prepared.ahead
+    world.store.groups.change(ahead.deployment_group_id, lambda group: memory(group, ahead))
+    changed = world.store.change(ahead.deployment_id, prepared)
+    present = changed.deployment if changed else world.store.deployment(ahead.deployment_id)
+    if present is not None and present.status.final and present.status is not ahead.status:
         # Another end came first, or it came out otherwise: that is what the group remembers.
-        world.store.groups.change(deployment.deployment_group_id, lambda group: group_memory.ended(group, present))
+        world.store.groups.change(ahead.deployment_group_id, lambda group: group_memory.ended(group, present))
     return changed
 
 
@@ -61,9 +101,7 @@ def _resume(world: World, deployment: Deployment) -> ErrorInformation | None:
         return ErrorInformation(code=DeploymentErrorCode.AUTO_SCALING_CONFIGURATION, message=error.message)
 
 
-def _spoiled(
-    edit: Callable[[Deployment], Change | None], why: ErrorInformation
-) -> Callable[[Deployment], Change | None]:
+def _spoiled(edit: Edit, why: ErrorInformation) -> Edit:
     def spoiled(present: Deployment) -> Change | None:
         change = edit(present)
         return decide.spoiled(change, why) if change else None
@@ -71,9 +109,7 @@ def _spoiled(
     return spoiled
 
 
-def _rolled_back(
-    edit: Callable[[Deployment], Change | None], info: RollbackInfo
-) -> Callable[[Deployment], Change | None]:
+def _rolled_back(edit: Edit, info: RollbackInfo) -> Edit:
     def rolled_back(present: Deployment) -> Change | None:
         change = edit(present)
         return rollback.told(change, info) if change else None

@@ -5,9 +5,8 @@ from __future__ import annotations
 from domain import reasons
 from domain.deployments import Deployment, DeploymentErrorCode, ErrorInformation, WaitType
 from domain.errors import DeploymentDoesNotExist
-from tasks.phases import after_end
+from tasks.phases import after_end, change_and_remember
 from tasks.runtime import World
-from tasks.suspending import resume
 from workflows import admission, timeouts, waits
 
 
@@ -17,10 +16,6 @@ def stop(world: World, deployment_id: str, *, now: bool = False, rollback: bool 
 
     Raises DeploymentDoesNotExist or DeploymentAlreadyCompleted.
     """
-    before = world.store.deployment(deployment_id)
-    if before is not None and not before.status.final and not before.phases:
-        # Whoever was about to begin it may have been cut off, and nobody begins it again once it is stopped.
-        resume(world, before)
     if changed := halt(world, deployment_id, admission.MANUAL_STOP, cut=now, rollback=rollback):
         return changed
     present = world.store.deployment(deployment_id)
@@ -36,8 +31,15 @@ def halt(
     """Have a deployment end early for a reason; with `cut` the scripts that run are ended. The deployment after that;
     None where there is none, or it has ended, is ending already or cannot turn back any more."""
     now = world.now()
-    changed = world.store.change(
-        deployment_id, lambda present: admission.stop(present, now=now, why=why, cut=cut, rollback=rollback)
+    before = world.store.deployment(deployment_id)
+    if before is None:
+        return None
+    # Of one that had not begun, the group remembers nothing.
+    changed = change_and_remember(
+        world,
+        before,
+        lambda present: admission.stop(present, now=now, why=why, cut=cut, rollback=rollback),
+        lambda group, _: group,
     )
     if changed is None:
         return None

@@ -198,9 +198,10 @@ def _look_at_deployment_safely(world: World, deployment: Deployment, *, alarms_t
 
 def _look_at_deployment(world: World, deployment: Deployment) -> None:
     now = world.now()
-    stale = now - deployment.create_time > world.limits.nudge_seconds
+    waited = now - (deployment.turn_time or deployment.create_time)
+    stale = waited > world.limits.nudge_seconds
     match deployment.status:
-        case DeploymentStatus.CREATED if now - deployment.create_time >= world.limits.deployment_seconds:
+        case DeploymentStatus.CREATED if waited >= world.limits.deployment_seconds:
             expire(world, deployment)
         case DeploymentStatus.CREATED if stale:
             world.dispatch.begin(deployment.deployment_id)

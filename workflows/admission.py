@@ -331,6 +331,14 @@ def start(
     return _lay_out(deployment, total, zones or (total,), now, limits)
 
 
+def its_turn(deployment: Deployment, *, now: Instant) -> Change | None:
+    """A deployment that waited for its group and does no more; None if it waits no more already."""
+    if deployment.status is not DeploymentStatus.QUEUED:
+        return None
+    status = moved(deployment.status, DeploymentStatus.CREATED)
+    return Change(deployment.model_copy(update={"status": status, "turn_time": now}))
+
+
 def _none_found(deployment: Deployment, *, unseen: bool) -> str:
     if deployment.blue_green:
         return reasons.NO_GREEN
@@ -461,7 +469,8 @@ def stop(
         }
         return Change(deployment.model_copy(update=wishes)) if wishes else None
     if deployment.status in {DeploymentStatus.CREATED, DeploymentStatus.QUEUED}:
-        return ended(deployment, cut_short(why), why, now=now)
+        wished = deployment.model_copy(update={"rollback_on_stop": rollback})
+        return ended(wished, cut_short(why), why, now=now)
     if deployment.under_way and deployment.under_way.kind is PhaseKind.RETIRE:
         # Traffic is on green and blue is going: there is no way back any more, only the end.
         return None

@@ -21,7 +21,7 @@ from domain.deployments import (
     TargetStatus,
     moved,
 )
-from domain.fleet import Fate, HostRecord, InstanceHealth
+from domain.fleet import HostRecord, InstanceHealth
 from domain.happenings import HappeningType
 from domain.lifecycle import Event
 from domain.limits import Limits
@@ -46,8 +46,8 @@ def next_move(
 
     A message of an earlier step is Stale. Only one that the broker delivers again may be the very message whose step
     was written but whose chain was never sent: then the chain is sent again, which hosts bear. A report of another
-    host or attempt than the lane's is Stale too. A failed host retires its lane: it has used up one unit of headroom
-    for good.
+    host or attempt than the lane's is Stale too. A failed host retires its lane, for it has used up one unit of
+    headroom for good; but a rollback in place tries every host.
     """
     lane = view.lane
     if step != lane.step or lane.retired or view.deployment.status.final:
@@ -151,7 +151,7 @@ def remembered(known: HostRecord, deployment: Deployment, status: TargetStatus) 
     if status is TargetStatus.SUCCEEDED:
         return HostRecord(
             health=InstanceHealth.HEALTHY,
-            revision=deployment.revision.identity,
+            revision=None if deployment.returns_to_unknown else deployment.revision.identity,
             deployment_id=deployment.deployment_id,
         )
     if status is TargetStatus.SKIPPED:
@@ -176,6 +176,9 @@ def _ahead(view: LaneView, conclude: Conclude | None) -> TargetRecord | None:
         # A blue host that is no more takes no other's place.
         well.add(TargetStatus.SKIPPED)
     lost = conclude is not None and conclude.status not in well
+    if view.deployment.rolls_back and not view.deployment.blue_green:
+        # Where the first host is the broken one, the others wait for the good revision all the same.
+        lost = False
     return None if lost or view.deployment.stopping else view.upcoming
 
 
@@ -264,7 +267,7 @@ def _lanes(deployment: Deployment, phase: Phase) -> int:
 
     Green that is installed takes nobody's traffic away, so one host at a time can always go on.
     """
-    if phase.kind is PhaseKind.BLOCK or (deployment.blue_green and deployment.rolls_back):
+    if phase.kind is PhaseKind.BLOCK or deployment.returns_to_blue:
         return phase.lanes
     room = deployment.total - deployment.blue - deployment.late_blue - lost_before(deployment) - deployment.floor
     return max(1 if phase.kind is PhaseKind.SHIFT else 0, min(phase.lanes, room))
@@ -332,25 +335,28 @@ def _number_of(deployment: Deployment, kind: PhaseKind) -> int | None:
 def _jumped(deployment: Deployment, number: int, *, now: float) -> Change:
     """The deployment in a later phase; those between never come."""
     missing = (None,) * (number - len(deployment.results))
-    after = deployment.model_copy(update={"phase": number, "results": (*deployment.results, *missing)})
+    update = {"phase": number, "results": (*deployment.results, *missing), "jumped_from": deployment.phase}
+    after = deployment.model_copy(update=update)
     return _entered(after, after.phases[number], now=now)
 
 
 def _made_in_vain(deployment: Deployment, result: Progress | None) -> bool:
     """Hosts were made for the deployment, and none of them has traffic."""
-    begun = {phase.kind for phase in deployment.phases[: deployment.phase + 1]}
-    if PhaseKind.PROVISION not in begun or begun & {PhaseKind.BLOCK, PhaseKind.ABANDON, PhaseKind.RETIRE}:
+    came_to = deployment.came_to
+    if PhaseKind.PROVISION not in came_to or came_to & {PhaseKind.BLOCK, PhaseKind.ABANDON, PhaseKind.RETIRE}:
         return False
-    return PhaseKind.SHIFT not in begun or (result is not None and result.succeeded == 0)
+    return PhaseKind.SHIFT not in came_to or (result is not None and result.succeeded == 0)
 
 
 def _with_green_named(deployment: Deployment) -> Deployment:
     """Green that has traffic, or had some, beside blue is said."""
-    begun = {phase.kind for phase in deployment.phases[: deployment.phase + 1]}
-    if PhaseKind.SHIFT not in begun or deployment.blue_gave_way:
+    if PhaseKind.SHIFT not in deployment.came_to or deployment.blue_gave_way:
         return deployment
     green = deployment.green_environment
     told = (reasons.GREEN_STAYS, *([reasons.GREEN_STAYS_MADE.format(green=green)] if green else []))
+    if deployment.rolls_back:
+        # Where green had taken blue's place, this was to undo it.
+        told = (reasons.GREEN_KEEPS if deployment.takes_over else reasons.GREEN_STAYS,)
     return deployment.model_copy(update={"status_messages": (*deployment.status_messages, *told)})
 
 
@@ -387,13 +393,11 @@ def _some(hosts: Sequence[str]) -> str:
     return ", ".join(hosts[:SHOWN]) + (f" and {left} more" if left > 0 else "")
 
 
-_GONE = frozenset(reasons.GONE_BEFORE_EVENT.format(fate=fate) for fate in Fate)
-
-
 def _never_answered(record: TargetRecord) -> bool:
-    """Nothing began on the host, though it is there."""
-    told = {held.diagnostics.message for held in record.events.values() if held.diagnostics}
-    return _GONE.isdisjoint(told) and all(held.start_time is None for held in record.events.values())
+    """Nothing began on the host, and for no other reason than that its agent did not take it up."""
+    told = [held.diagnostics.message for held in record.events.values() if held.diagnostics]
+    began = any(held.start_time is not None for held in record.events.values())
+    return not began and all(text.startswith(reasons.NO_ANSWER) for text in told)
 
 
 def ended(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from domain.deployments import Deployment, DeploymentStatus
 from domain.groups import DeploymentGroup, LastDeployment
+from domain.revisions import RevisionLocation
 from workflows.targeting import selecting
 
 
@@ -25,12 +26,17 @@ def ended(group: DeploymentGroup, deployment: Deployment) -> DeploymentGroup:
         return group
     update: dict[str, object] = {"last_attempted_deployment": _summary(deployment)}
     if deployment.status is DeploymentStatus.SUCCEEDED:
-        update |= {"last_successful_deployment": _summary(deployment), "target_revision": deployment.revision}
+        update |= {"last_successful_deployment": _summary(deployment), "target_revision": _revision(deployment)}
     if deployment.blue_gave_way and group.serves_by != deployment.deployment_id:
         # Whatever becomes of the deployment from here on, green is what serves; what somebody changes since stays.
         group = _taken_over(group, deployment)
-        update |= {"target_revision": deployment.revision, "serves_by": deployment.deployment_id}
+        update |= {"target_revision": _revision(deployment), "serves_by": deployment.deployment_id}
     return group.model_copy(update=update)
+
+
+def _revision(deployment: Deployment) -> RevisionLocation | None:
+    """What the hosts that serve have, as far as it is known."""
+    return None if deployment.returns_to_unknown else deployment.revision
 
 
 def _taken_over(group: DeploymentGroup, deployment: Deployment) -> DeploymentGroup:

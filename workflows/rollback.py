@@ -17,7 +17,6 @@ from domain.deployments import (
     PhaseKind,
     RollbackInfo,
     TargetRecord,
-    TargetStatus,
 )
 from domain.group_options import AutoRollbackEvent
 from domain.groups import DeploymentGroup
@@ -55,14 +54,14 @@ def _event(deployment: Deployment) -> AutoRollbackEvent | None:
 
 def why_not(deployment: Deployment, group: DeploymentGroup | None) -> str | None:
     """Why a deployment cannot be rolled back, or need not be; None if it can."""
-    begun = {phase.kind for phase in deployment.phases[: deployment.phase + 1]}
-    if not begun:
+    came_to = deployment.came_to
+    if not came_to:
         return reasons.NOTHING_TO_ROLL_BACK
     if deployment.blue_green:
-        if not begun & {PhaseKind.SHIFT, PhaseKind.BLOCK}:
+        if PhaseKind.ABANDON in came_to or not came_to & {PhaseKind.SHIFT, PhaseKind.BLOCK}:
             return reasons.TRAFFIC_STAYED
-        if PhaseKind.RETIRE in begun:
-            return reasons.ORIGINALS_RETIRED
+        if PhaseKind.RETIRE in came_to:
+            return reasons.ORIGINALS_RETIRED if deployment.jumped_from is None else reasons.GREEN_TOOK_OVER
         return None if deployment.blue else reasons.NO_ORIGINALS
     return None if group and group.target_revision else reasons.NO_EARLIER_SUCCESS
 
@@ -75,7 +74,8 @@ def rollback_of(
 
     Zones do not count, alarms neither, and it is not rolled back itself.
     """
-    revision = group.target_revision or deployment.previous_revision or deployment.revision
+    # Where green has taken blue's place, its revision is the group's; blue has the one before that.
+    before = deployment.previous_revision if deployment.blue_green else group.target_revision
     lanes = max((phase.lanes for phase in deployment.phases), default=1)
     info = RollbackInfo(
         rollback_triggering_deployment_id=deployment.deployment_id,
@@ -89,8 +89,9 @@ def rollback_of(
         deployment_group_id=deployment.deployment_group_id,
         deployment_config_name=deployment.deployment_config_name,
         minimum_healthy_hosts=MinimumHealthyHosts(type=MinimumHealthyHostsType.MOST_CONCURRENCY, value=max(1, lanes)),
-        revision=revision,
+        revision=before or deployment.revision,
         previous_revision=deployment.previous_revision,
+        returns_to_unknown=before is None,
         create_time=now,
         description=f"Rolls back {deployment.deployment_id}",
         creator=ROLLBACK,
@@ -126,8 +127,8 @@ def told(change: Change, info: RollbackInfo) -> Change:
 
 
 def was_touched(record: TargetRecord) -> bool:
-    """Something was done on the host in place."""
-    return record.attempt is not None and record.status is not TargetStatus.SKIPPED
+    """Something was done on the host in place, or begun."""
+    return record.attempt is not None and any(held.start_time is not None for held in record.events.values())
 
 
 def had_traffic(record: TargetRecord) -> bool:

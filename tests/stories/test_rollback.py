@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from cli.traffic.groups import BLUE_GREEN, GREEN_HOSTS
-from domain.configs import ALL_AT_ONCE, HALF_AT_A_TIME
+from domain.configs import ALL_AT_ONCE, HALF_AT_A_TIME, ONE_AT_A_TIME
 from tests.balanced import balanced_site
 from tests.services import wait_until
 from tests.site import Site, write_revision
@@ -35,7 +35,7 @@ def client_of(site: Site) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def here() -> Iterator[tuple[Site, Any]]:
-    with api_site() as (site, url), boto(url, make_key(site)) as client:
+    with api_site(limits={"pickup_seconds": 8}) as (site, url), boto(url, make_key(site)) as client:
         site.start("control")
         site.start("watch")
         site.register(HOSTS)
@@ -118,6 +118,32 @@ def test_what_does_not_validate_is_taken_back_and_no_request_hears_of_it() -> No
             release = web.site.root(server.name) / "srv" / "webapp" / "release.json"
             assert json.loads(release.read_text())["version"] == old
             assert httpx.get(f"http://127.0.0.1:{server.port}/").json() == {"version": old, "host": server.name}
+
+
+def test_one_host_that_is_away_keeps_no_other_from_the_good_revision(here: tuple[Site, Any], tmp_path: Path) -> None:
+    """OneAtATime, the third of four: the two before it return, it and the fourth have the good revision still."""
+    site, client = here
+    site.group("one-away", config=ONE_AT_A_TIME, auto_rollback_configuration=ROLLBACK)
+    file = "one-away.txt"
+    revisions = {version: write_revision(tmp_path / version, {}, {file: version}) for version in ("v1", "v2")}
+    assert ended(client, site.deploy(revisions["v1"], group="one-away"))["status"] == "Succeeded"
+    site.end("agent-web-3")
+    try:
+        deployment_id = site.deploy(revisions["v2"], group="one-away")
+        failed = ended(client, deployment_id)
+        assert [target["status"] for _, target in sorted(targets(client, deployment_id).items())] == [
+            *("Succeeded", "Succeeded", "Failed", "Skipped")
+        ]
+        back_id = failed["rollbackInfo"]["rollbackDeploymentId"]
+        assert ended(client, back_id)["status"] == "Succeeded"
+        assert {name: target["status"] for name, target in targets(client, back_id).items()} == {
+            "web-1": "Succeeded",
+            "web-2": "Succeeded",
+        }
+    finally:
+        site.agent("web-3")
+        wait_until(lambda: site.world.store.seen(["web-3"])[0], "the agent's hello")
+    assert {(site.root(host) / "app" / file).read_text() for host in HOSTS} == {"v1"}
 
 
 def test_a_first_deployment_that_fails_says_that_there_is_no_way_back(here: tuple[Site, Any], tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 from adapters.load_balancers.memory import MemoryLoadBalancer, MemoryLoadBalancers
 from domain.deployments import CreateDeployment, Deployment, DeploymentStatus, PhaseKind, Progress, WaitType
 from domain.errors import DeploymentAlreadyCompleted, WorldError
-from domain.fleet import HostRecord, Instance, InstanceHealth, TargetKind
+from domain.fleet import Fate, HostRecord, Instance, InstanceHealth, TargetKind
+from domain.group_options import AutoRollbackConfiguration, AutoRollbackEvent
 from domain.groups import DeploymentGroup
 from domain.lifecycle import Event
 from domain.limits import Limits
@@ -19,12 +20,13 @@ from domain.reports import EventStatus
 from tasks import runtime
 from tasks.admitting import create_deployment
 from tasks.beginning import begin
+from tasks.orders import write_report
 from tasks.phases import conclude
 from tasks.rollout import phase_concluded
 from tasks.steering import go_on, stop
 from tasks.watch import look_at_deployments
 from tests.unit.tasks.engine import Engine, Hosts
-from tests.unit.tasks.test_environment import KEEP, TERMINATE, Site, blue_green, request
+from tests.unit.tasks.test_environment import BLUE, KEEP, TERMINATE, Site, blue_green, request
 from tests.unit.workflows.engine_values import NOW, a_revision, held
 from workflows import reporting
 
@@ -264,11 +266,7 @@ def test_a_stop_that_wants_traffic_back_retires_nobody_and_gives_the_group_its_h
     assert over.rollback_info is not None
     back = over.rollback_info.rollback_deployment_id or ""
     assert [order.green for order in site.environments.orders if order.green] == [], "nothing was retired"
-    for target in site.engine.store.targets(site.id, first=2):
-        run = site.engine.store._runs[site.id]
-        name = target.target.target_id
-        allowed = {Event.ALLOW_TRAFFIC: held(EventStatus.SUCCEEDED)}
-        run.records[name] = run.records[name].model_copy(update={"events": allowed, "attempt": "t-1"})
+    green_got_traffic(site)
     begin.run(back)
     site.id = back
     assert [phase.kind for phase in site.deployment.phases] == [PhaseKind.SHIFT, PhaseKind.BLOCK, PhaseKind.ABANDON]
@@ -278,3 +276,179 @@ def test_a_stop_that_wants_traffic_back_retires_nobody_and_gives_the_group_its_h
     assert site.group.auto_scaling_groups == ("web",)
     assert [hook.auto_scaling_group for hook in site.group.hooks] == ["web"]
     assert set(site.environments.hosts) == {"web"}, "the copy is gone"
+
+
+def green_got_traffic(site: Site) -> None:
+    """The records of green hosts say so, as their lanes would have left them."""
+    run = site.engine.store._runs[site.id]
+    allowed = {Event.ALLOW_TRAFFIC: held(EventStatus.SUCCEEDED)}
+    for target in site.engine.store.targets(site.id):
+        if site.deployment.label(target.index) == "Green":
+            name = target.target.target_id
+            run.records[name] = run.records[name].model_copy(update={"events": allowed, "attempt": "t-1"})
+
+
+def rolled_back_at_the_end(site: Site) -> None:
+    """Somebody wants blue back while it waits to be terminated, and the rollback has begun; the site holds it."""
+    site.until(PhaseKind.TERMINATION_WAIT)
+    stop(site.engine.world(), site.id, rollback=True)
+    over = until_the_end(site)
+    assert over.rollback_info is not None
+    green_got_traffic(site)
+    site.id = over.rollback_info.rollback_deployment_id or ""
+
+
+def targets(site: Site) -> dict[str, str | None]:
+    return {
+        record.target.target_id: site.deployment.label(record.index)
+        for record in site.engine.store.targets(site.id, first=0, count=100)
+    }
+
+
+def test_blue_that_is_back_has_the_revision_that_it_had() -> None:
+    site = Site(TERMINATE)
+    good = a_revision("v1")
+    site.change_group(target_revision=good)
+    site.engine.store.change(site.id, lambda d: Change(d.model_copy(update={"previous_revision": good})))
+    rolled_back_at_the_end(site)
+    assert site.group.target_revision == a_revision(), "green is the group's"
+    begin.run(site.id)
+    assert site.deployment.revision == good
+    site.hosts_done()
+    site.hosts_done()
+    assert until_the_end(site).status is DeploymentStatus.SUCCEEDED
+    assert site.group.target_revision == good
+
+
+def test_blue_that_is_back_and_never_was_deployed_to_has_none() -> None:
+    site = Site(TERMINATE)
+    rolled_back_at_the_end(site)
+    begin.run(site.id)
+    site.hosts_done()
+    site.hosts_done()
+    assert until_the_end(site).status is DeploymentStatus.SUCCEEDED
+    assert site.group.target_revision is None
+
+
+def test_hosts_that_joined_blue_get_traffic_back_too() -> None:
+    site = Site(TERMINATE)
+    site.until(PhaseKind.SHIFT)
+    site.engine.hosts.names = (*site.engine.hosts.names, "i-late")
+    rolled_back_at_the_end(site)
+    begin.run(site.id)
+    assert [name for name, label in targets(site).items() if label == "Blue"] == [*BLUE, "i-late"]
+
+
+def test_traffic_goes_back_although_no_bundle_can_be_fetched() -> None:
+    site = Site(TERMINATE)
+    rolled_back_at_the_end(site)
+    site.engine.links.gone = True
+    begin.run(site.id)
+    assert site.deployment.error_information is None
+    assert site.kind() is PhaseKind.SHIFT
+    record = site.engine.store.targets(site.id)[0]
+    report = write_report(site.engine.world(), site.deployment, record, lane=0, step=1)
+    assert report.order.source is None
+    assert report.order.whole, "the agent can begin with it"
+
+
+def test_traffic_goes_back_to_those_of_blue_that_are_there() -> None:
+    site = Site(TERMINATE)
+    rolled_back_at_the_end(site)
+    site.engine.hosts.fates = {BLUE[1]: Fate.TERMINATED}
+    begin.run(site.id)
+    assert BLUE[1] not in targets(site)
+    site.hosts_done()
+    site.hosts_done()
+    assert until_the_end(site).status is DeploymentStatus.SUCCEEDED
+    assert site.group.auto_scaling_groups == ("web",)
+
+
+def test_a_host_that_joins_blue_during_a_rollback_keeps_its_traffic() -> None:
+    site = Site(TERMINATE)
+    site.until(PhaseKind.BLOCK)
+    stop(site.engine.world(), site.id, rollback=True)
+    site.hosts_done(failed=1)
+    back = until_the_end(site).rollback_info
+    assert back is not None
+    green_got_traffic(site)
+    site.id = back.rollback_deployment_id or ""
+    begin.run(site.id)
+    site.engine.hosts.names = (*site.engine.hosts.names, "i-late")
+    site.hosts_done()
+    assert site.kind() is PhaseKind.BLOCK
+    assert "i-late" not in targets(site)
+
+
+def test_a_rollback_that_does_not_get_blue_back_says_who_is_the_groups() -> None:
+    site = Site(TERMINATE)
+    rolled_back_at_the_end(site)
+    begin.run(site.id)
+    green = site.group.auto_scaling_groups
+    site.hosts_done(failed=1)
+    over = until_the_end(site)
+    assert over.status is DeploymentStatus.FAILED
+    (told,) = over.status_messages
+    assert "the replacement instances keep theirs, and the deployment group selects them still" in told
+    assert site.group.auto_scaling_groups == green
+
+
+@pytest.mark.parametrize("kind", [PhaseKind.INSTALL, PhaseKind.SHIFT])
+def test_green_that_was_made_in_vain_leaves_nothing_to_roll_back(kind: PhaseKind) -> None:
+    site = Site(TERMINATE)
+    wanted = AutoRollbackConfiguration(enabled=True, events=(AutoRollbackEvent.DEPLOYMENT_FAILURE,))
+    site.engine.store.change(site.id, lambda d: Change(d.model_copy(update={"auto_rollback_configuration": wanted})))
+    site.until(kind)
+    site.hosts_done(failed=2)
+    over = until_the_end(site)
+    assert over.status is DeploymentStatus.FAILED
+    assert over.rollback_info is not None
+    assert "no traffic was shifted" in (over.rollback_info.rollback_message or "")
+
+
+def test_a_wish_for_a_rollback_that_comes_once_green_is_the_groups_is_told_why_not() -> None:
+    site = Site(TERMINATE)
+    site.until(PhaseKind.TERMINATION_WAIT)
+    stop(site.engine.world(), site.id)
+    site.watch()
+    assert site.kind() is PhaseKind.RETIRE
+    stop(site.engine.world(), site.id, rollback=True)
+    over = until_the_end(site)
+    assert over.rollback_info is not None
+    assert "have taken the place" in (over.rollback_info.rollback_message or "")
+
+
+def test_a_stop_with_rollback_that_comes_while_the_shift_is_concluded(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, made = found("green")
+    ready_for_traffic(engine, made)
+    site = engine.store.groups.change
+    once = [made]
+
+    def change(*args: Any) -> Any:
+        if once:
+            stop(engine.world(), once.pop(), rollback=True)
+        return site(*args)
+
+    monkeypatch.setattr(engine.store.groups, "change", change)
+    conclude(engine.world(), present(engine, made))
+    over = present(engine, made)
+    assert over.status is DeploymentStatus.STOPPED
+    assert over.rollback_info is not None
+    assert engine.store.active() == [over.rollback_info.rollback_deployment_id]
+
+
+def ready_for_traffic(engine: Engine, made: str) -> None:
+    """Green is installed and has got traffic, which nobody has concluded."""
+
+    def fill() -> None:
+        deployment = present(engine, made)
+        phase = deployment.under_way
+        assert phase is not None
+        done = {"total": phase.count, "taken": phase.count, "succeeded": phase.count, "lanes": phase.lanes}
+        engine.store._runs[made].progress[deployment.phase] = Progress(**done, retired=phase.lanes)
+
+    fill()
+    conclude(engine.world(), present(engine, made))
+    go_on(engine.world(), made, WaitType.READY_WAIT)
+    conclude(engine.world(), present(engine, made))
+    fill()

@@ -46,7 +46,7 @@ from workflows.decide import (
     spoiled,
     target_status,
 )
-from workflows.timeouts import vanished
+from workflows.timeouts import unfetchable, vanished
 
 FRESH = Lane(number=0)
 
@@ -74,6 +74,16 @@ def test_only_a_blue_host_that_is_skipped_leaves_its_lane_to_others(kind: PhaseK
     stopping = {"code": "MANUAL_STOP", "message": "stopped"}
     stopped = a_deployment(phases=deployment.phases, stopping=stopping)
     assert stepped(a_view(deployment=stopped), "")[1].take is None
+
+
+@pytest.mark.parametrize(("blue_green", "goes_on"), [(False, True), (True, False)])
+def test_a_rollback_in_place_tries_every_host(blue_green: bool, goes_on: bool) -> None:
+    kind = "BLUE_GREEN" if blue_green else "IN_PLACE"
+    style = {"deployment_type": kind, "deployment_option": "WITH_TRAFFIC_CONTROL"}
+    deployment = a_deployment(rollback_info={"rollback_triggering_deployment_id": "d-BAD"}, deployment_style=style)
+    conclude, step = stepped(a_view(deployment=deployment), "f")
+    assert conclude.status is TargetStatus.FAILED
+    assert (step.take is not None) is goes_on
 
 
 def test_a_fresh_lane_takes_the_next_target() -> None:
@@ -270,6 +280,13 @@ SILENT = taken("web-1", events={EVENTS[0]: held(EventStatus.FAILED, end=NOW)})
 TERMINATED = taken(
     "web-1", events={each.event: held(each.status, end=NOW, diagnostics=each.diagnostics) for each in LOST.outcomes}
 )
+UNREACHABLE = taken(
+    "web-1",
+    events={
+        each.event: held(each.status, end=NOW, diagnostics=each.diagnostics)
+        for each in unfetchable(EVENTS, taken("web-1"), "the bucket refuses the key", now=NOW).outcomes
+    },
+)
 TIMEOUT = ErrorInformation(code=DeploymentErrorCode.TIMEOUT, message="too long")
 ALARM = ErrorInformation(code=DeploymentErrorCode.ALARM_ACTIVE, message="<cpu>")
 GONE = ErrorInformation(code=DeploymentErrorCode.DEPLOYMENT_GROUP_MISSING, message="gone")
@@ -291,6 +308,9 @@ def test_the_hosts_that_nobody_served_are_named() -> None:
         pytest.param(counts(taken=1, failed=1), (ANSWERED,), {}, "Failed", "HEALTH_CONSTRAINTS", id="no headroom left"),
         pytest.param(
             counts(taken=1, failed=1), (SILENT, a_record("web-2")), {}, "Failed", "AGENT_ISSUE", id="nobody answered"
+        ),
+        pytest.param(
+            counts(taken=1, failed=1), (UNREACHABLE,), {}, "Failed", "HEALTH_CONSTRAINTS", id="nothing to fetch"
         ),
         pytest.param(
             counts(taken=1, failed=1), (TERMINATED,), {}, "Failed", "HEALTH_CONSTRAINTS", id="no more there to answer"

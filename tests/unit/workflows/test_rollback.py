@@ -7,12 +7,24 @@ from typing import Any
 import pytest
 
 from domain.configs import MinimumHealthyHostsType
-from domain.deployments import Deployment, DeploymentErrorCode, ErrorInformation, Phase, PhaseKind, RollbackInfo
+from domain.deployments import (
+    Deployment,
+    DeploymentErrorCode,
+    DeploymentStatus,
+    ErrorInformation,
+    Phase,
+    PhaseKind,
+    RollbackInfo,
+    TargetStatus,
+)
+from domain.fleet import HostRecord
 from domain.lifecycle import Event
 from domain.moves import Change
 from domain.reports import EventStatus
 from tests.unit.workflows.engine_values import EVENTS, NOW, STOP, a_deployment, a_group, a_record, a_revision, held
+from workflows import group_memory
 from workflows.admission import start, stop
+from workflows.decide import remembered
 from workflows.rollback import had_traffic, needed, rollback_of, told, wanted, was_touched, why_not
 
 ALARM = ErrorInformation(code=DeploymentErrorCode.ALARM_ACTIVE, message="<cpu>")
@@ -55,6 +67,7 @@ def blue_green(*kinds: PhaseKind, **more: Any) -> Deployment:
 
 
 GOOD = a_group(target_revision=a_revision("v1"))
+ROUND = (PhaseKind.INSTALL, PhaseKind.SHIFT, PhaseKind.BLOCK)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +76,22 @@ GOOD = a_group(target_revision=a_revision("v1"))
         pytest.param(ended("Failed", LOST, phases=()), "before it touched an instance", id="never begun"),
         pytest.param(blue_green(PhaseKind.INSTALL), "no traffic was shifted", id="green never served"),
         pytest.param(blue_green(PhaseKind.INSTALL, PhaseKind.SHIFT, blue=0), "no original instances", id="no blue"),
+        pytest.param(blue_green(*ROUND, PhaseKind.RETIRE), "have been retired", id="blue is gone"),
+        pytest.param(
+            blue_green(*ROUND, PhaseKind.RETIRE, jumped_from=2),
+            "have taken the place",
+            id="blue was left out of traffic",
+        ),
+        pytest.param(
+            blue_green(*ROUND, PhaseKind.RETIRE, PhaseKind.ABANDON, jumped_from=0),
+            "no traffic was shifted",
+            id="green was made and removed",
+        ),
+        pytest.param(
+            blue_green(*ROUND, PhaseKind.RETIRE, PhaseKind.ABANDON, jumped_from=1),
+            "no traffic was shifted",
+            id="no green host got traffic",
+        ),
     ],
 )
 def test_why_not(deployment: Deployment, words: str) -> None:
@@ -132,10 +161,26 @@ def test_blue_green_it_moves_traffic_back_and_takes_green_out() -> None:
     assert [phase.kind for phase in nobody.phases] == [PhaseKind.SHIFT]
 
 
+def test_blue_has_what_it_had_before_whatever_the_group_runs_by_then() -> None:
+    failed = blue_green(*ROUND, previous_revision=a_revision("v0"))
+    assert (back(failed).revision, back(failed).returns_to_unknown) == (a_revision("v0"), False)
+    unknown = back(blue_green(*ROUND))
+    assert unknown.returns_to_unknown
+    # What it says of itself then is not what blue has.
+    success = unknown.model_copy(update={"status": DeploymentStatus.SUCCEEDED})
+    last = {"deployment_id": "d-BACK", "create_time": NOW, "status": "InProgress"}
+    group = a_group(target_revision=a_revision(), last_attempted_deployment=last)
+    assert group_memory.ended(group, success).target_revision is None
+    known = remembered(HostRecord(), success, TargetStatus.SUCCEEDED)
+    assert (known.revision, known.health) == (None, "Healthy")
+
+
 def test_which_hosts_were_touched() -> None:
     assert not was_touched(a_record())
     assert not was_touched(a_record(status="Skipped", attempt="t-1"))
-    assert was_touched(a_record(status="Failed", attempt="t-1"))
+    assert not was_touched(a_record(status="Failed", attempt="t-1")), "nothing of it ever began"
+    begun = {Event.APPLICATION_STOP: held(EventStatus.FAILED, start=NOW)}
+    assert was_touched(a_record(status="Failed", attempt="t-1", events=begun))
     assert not had_traffic(a_record(status="Ready", attempt="t-1"))
     for status, expected in ((EventStatus.FAILED, True), (EventStatus.SUCCEEDED, True), (EventStatus.SKIPPED, False)):
         assert had_traffic(a_record(attempt="t-1", events={Event.ALLOW_TRAFFIC: held(status)})) is expected
