@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -97,26 +98,25 @@ def test_no_answer_takes_for_ever_or_all_memory(monkeypatch: pytest.MonkeyPatch,
         with pytest.raises(WorldError):
             balancer_at(f"127.0.0.1:{server.getsockname()[1]}").block(target_of("web-1"), waited=0)
         assert time.monotonic() - began < 10
+        server.shutdown(socket.SHUT_RDWR)
 
 
 def speak(server: socket.socket, says: bytes | None) -> None:
     """Answer each connection with the words; large ones again and again, None with silence."""
-    held = []
-    while True:
-        try:
-            connection, _ = server.accept()
-            connection.recv(1000)
-            while says and len(says) > 1000:
-                connection.sendall(says)
+    with ExitStack() as held:
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
             if says is None:
-                held.append(connection)
-            else:
+                held.enter_context(connection)
+                continue
+            with connection, suppress(OSError):
+                connection.recv(1000)
                 connection.sendall(says)
-                connection.close()
-        except (ConnectionError, BrokenPipeError):
-            continue
-        except OSError:
-            return
+                while len(says) > 1000:
+                    connection.sendall(says)
 
 
 def test_the_configuration_of_the_document_is_good(tmp_path: Path) -> None:
