@@ -213,6 +213,8 @@ def test_a_kept_request_of_the_trigger_queue_is_read_as_it_was_meant() -> None:
     request = triggering.parse_request(Incoming(body=json.dumps(message).encode(), receipt=None, message_id="m-1"))
     read_again = request.model_dump(mode="json", exclude_none=True)
     assert {name: value for name, value in message.items() if read_again.get(name) != value} == {
+        # A caller's token is kept apart from the engine's own.
+        "clientRequestToken": "build-7",
         # These three are the message's own.
         "replyTo": "answers",
         "correlationId": "c-1",
