@@ -235,6 +235,18 @@ def test_its_five_minutes_begin_once_it_has_room() -> None:
     assert "did not take this event within 300 seconds" in str(failed_of(lost).diagnostics)
 
 
+def test_who_waits_for_an_agent_that_is_started_again_has_five_minutes_from_its_start() -> None:
+    """It was busy for a thousand seconds, then a new process says for the first time how it stands."""
+    fresh: dict[str, Any] = {"running": 0, "slots": 1, "every": 10, "full_at": NOW + 1000}
+    assert look(1002, seen=1002, **fresh) == Nudge(NOW + 1032)
+    assert isinstance(look(1299, seen=1298, **fresh), Nudge)
+    assert isinstance(look(1300, seen=1299, **fresh), Reap)
+    # And never longer than an event may take.
+    late = {**fresh, "full_at": NOW + 3500}
+    assert isinstance(look(3599, seen=3598, **late), Nudge)
+    assert isinstance(look(3600, seen=3599, **late), Reap)
+
+
 def test_it_is_not_waited_for_longer_than_an_event_may_take() -> None:
     lost = busy(3600)
     assert isinstance(lost, Reap)
