@@ -99,6 +99,6 @@ def _give_up(world: World, host: _AtWork, fate: Fate, seen: AgentSeen | None) ->
     lost = timeouts.vanished(deployment.phases[deployment.phase], record, fate, now=world.now())
     if lost is None:
         return False
-    world.dispatch.withdraw(record.target.queue)
+    world.dispatch.withdraw(record.target.queue, deployment.deployment_id)
     give_up(world, deployment, deployment.phase, host.lane, record, lost, seen=seen)
     return True

@@ -134,7 +134,7 @@ def _act(
             ahead = sight.seen.ahead if sight.seen else 0.0
             _nudge(world, deployment, due, lane, record, now, ahead=ahead)
         case Withdraw(outcomes=outcomes) if record:
-            world.dispatch.withdraw(record.target.queue)
+            world.dispatch.withdraw(record.target.queue, deployment.deployment_id)
             move_on(world, deployment, due.phase, lane, record, outcomes)
         case Continue(outcomes=outcomes) if record:
             move_on(world, deployment, due.phase, lane, record, outcomes)

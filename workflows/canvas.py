@@ -136,6 +136,15 @@ def about_host(order: HostOrder) -> str:
     return f"{order.deployment_id} {order.application_name}/{order.deployment_group_name} {order.target_id}"
 
 
+def deployment_of(body: object) -> str | None:
+    """Whose event the body of a message of a host's queue is; None if it is none."""
+    match body:
+        case [[{"order": {"deploymentId": str(deployment_id)}}, *_], *_]:
+            return deployment_id
+        case _:
+            return None
+
+
 def undo_traffic(deployment_id: str, target_id: str) -> Signature[Any]:
     """Bring a host whose traffic event failed back to where it was at its balancers."""
     about = f"{deployment_id} {target_id}"

@@ -179,6 +179,14 @@ def test_the_kept_messages_are_those_sent_today() -> None:
     assert {name: kept.get(name) for name in today} == today
 
 
+def test_whose_an_event_is_can_be_told_of_its_message() -> None:
+    events = [path for path in TASK_FILES if path.stem.startswith("event.")]
+    assert events
+    for path in events:
+        message = json.loads(path.read_text(encoding="utf-8"))["message"]
+        assert canvas.deployment_of(message["body"]) == "d-AAAAAAAAA"
+
+
 def test_every_task_has_an_example() -> None:
     hosts = {row.event for row in TABLE if row.runner is Runner.HOST}
     examples = {json.loads(path.read_text(encoding="utf-8"))["message"]["headers"]["task"] for path in TASK_FILES}
