@@ -54,12 +54,22 @@ class CeleryDispatcher:
         report: HostReport,
         queue: str,
         *,
+        good_for: float,
         ahead: float = 0.0,
     ) -> None:
         """Send the rest of a host's chain afresh, as part of its lane's chord."""
         events = events_left(deployment.phases[phase].events, report.outcomes)
-        pickup_seconds = self._pickup_seconds + max(0, math.ceil(ahead))
-        self._send(canvas.host_again(report, events, queue=queue, phase=phase, pickup_seconds=pickup_seconds))
+        # A word that waited in a queue makes its host's clock seem behind: nothing is made of that.
+        ahead = max(0.0, ahead)
+        again = canvas.host_again(
+            report,
+            events,
+            queue=queue,
+            phase=phase,
+            pickup_seconds=self._pickup_seconds + math.ceil(ahead),
+            good_for=min(self._pickup_seconds, good_for) + ahead,
+        )
+        self._send(again)
 
     def waiting(self, queue: str) -> int:
         """How many messages wait in a host's queue; none in one that is not there."""

@@ -1,20 +1,23 @@
-"""What the engine may ask of a host's queue, on every broker: how much waits in it, and to take back what is of one
-deployment."""
+"""What the engine may ask of a host's queue, on every broker: how much waits in it, to take back what is of one
+deployment, and to send a host's chain again."""
 
 from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
 from celery import Celery
 from kombu import Producer, Queue
 
-from domain.reports import HostReport
+from domain.deployments import Lane
+from domain.reports import BundleSource, HostReport
 from tests.site import Site
-from tests.unit.workflows.engine_values import EVENTS, an_order
+from tests.unit.workflows.engine_values import EVENTS, a_deployment, an_order
 from workers.app import make_app
 from workers.dispatch import CeleryDispatcher
 from workflows import canvas
@@ -112,6 +115,28 @@ def test_what_is_of_others_is_as_it_was_sent(dispatch: CeleryDispatcher, queue: 
     assert as_sent(held) == as_sent(sent)
     assert held.headers["expires"] == sent.headers["expires"]
     assert held.headers["expires"]
+
+
+@pytest.mark.parametrize(
+    ("good_for", "ahead", "first", "others"),
+    [(7.5, 0.0, 7.5, 300), (7.5, 100.2, 107.7, 401), (1000.0, -100.0, 300, 300)],
+)
+def test_what_is_sent_again_is_good_until_the_host_is_given_up_by_its_own_clock(
+    dispatch: CeleryDispatcher, queue: str, app: Celery, good_for: float, ahead: float, first: float, others: int
+) -> None:
+    """What follows in the chain is sent later, and has all of its time."""
+    lane = Lane(number=0, step=1, target_id="web-1", attempt="t-1")
+    report = HostReport(order=an_order(source=BundleSource(location="/v2", bundle_type="directory")))
+    before = time.time()
+    dispatch.run_host(a_deployment(), 0, lane, report, queue, good_for=good_for, ahead=ahead)
+    after = time.time()
+    with app.connection_for_write() as link:
+        message = Queue(queue, channel=link.default_channel).get(no_ack=True)
+    assert message is not None
+    expires = datetime.fromisoformat(message.headers["expires"]).timestamp()
+    assert before + first - 0.001 <= expires <= after + first
+    *_, embedded = json.loads(message.body or "")
+    assert {each["options"].get("expires") for each in embedded["chain"] if each["task"] in set(EVENTS)} == {others}
 
 
 def test_what_comes_after_is_taken_by_the_agent(dispatch: CeleryDispatcher, queue: str, app: Celery) -> None:
