@@ -18,6 +18,7 @@ from domain.groups import TagFilter, TargetInstances
 from domain.revisions import BundleLocation, LocalLocation, RevisionLocation, RevisionType
 from tasks.admitting import create_deployment
 from workflows.resources import check_target_instances
+from workflows.tokens import of_caller
 
 BEHAVIORS = click.Choice([behavior.value for behavior in FileExistsBehavior], case_sensitive=False)
 
@@ -80,7 +81,7 @@ def deploy(
         update_outdated_instances_only=update_outdated_instances_only,
         target_instances=_green(green, green_environment),
         override_alarm_configuration=AlarmConfiguration(enabled=False) if without_alarms else None,
-        client_request_token=token,
+        client_request_token=of_caller(token),
     )
     deployment_id = create_deployment(world(), request)
     if watch:

@@ -327,16 +327,25 @@ class Dispatcher(Protocol):
         """Send a lane's next step afresh, as part of its chord."""
 
     def run_host(
-        self, deployment: Deployment, phase: int, lane: Lane, report: HostReport, queue: str, *, ahead: float = 0.0
+        self,
+        deployment: Deployment,
+        phase: int,
+        lane: Lane,
+        report: HostReport,
+        queue: str,
+        *,
+        good_for: float,
+        ahead: float = 0.0,
     ) -> None:
-        """Send the rest of a host's chain afresh, as part of its lane's chord. `ahead`: seconds by which the host's
-        clock is ahead, for it tells by its own clock whether a message is too old to be taken."""
+        """Send the rest of a host's chain afresh, as part of its lane's chord. `good_for`: seconds after which its
+        first event is not to begin any more. `ahead`: seconds by which the host's clock is ahead, for it tells by its
+        own clock whether a message is too old to be taken."""
 
     def waiting(self, queue: str) -> int:
         """How many messages wait in a host's queue; what its agent holds already does not count."""
 
-    def withdraw(self, queue: str) -> None:
-        """Take back what waits in a host's queue. What it holds of other deployments is missed and sent again."""
+    def withdraw(self, queue: str, deployment_id: str) -> None:
+        """Take back what waits in a host's queue of that deployment. What it holds of others stays, in its order."""
 
     def conclude(self, deployment_id: str, phase: int) -> None:
         """Send `phase_concluded` afresh."""

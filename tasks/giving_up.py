@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 
 from domain.deployments import Deployment, Lane, TargetRecord
-from domain.fleet import AgentSeen
 from domain.reports import Outcome
 from domain.work import working_on
 from tasks.measuring import count_given_up
 from tasks.orders import write_report
 from tasks.runtime import World
-from workflows import agents, names
+from workflows import names
 from workflows.verdicts import Reap
 
 logger = logging.getLogger(__name__)
@@ -25,23 +24,14 @@ def move_on(
     world.dispatch.continue_lane(deployment, phase, lane, report)
 
 
-def give_up(
-    world: World,
-    deployment: Deployment,
-    phase: int,
-    lane: Lane,
-    record: TargetRecord,
-    lost: Reap,
-    *,
-    seen: AgentSeen | None = None,
-) -> None:
-    """Move a lane on from a host that is given up. An agent that is alive all the same (`seen`) begins nothing more of
-    the deployment, and ends the script that runs."""
+def give_up(world: World, deployment: Deployment, phase: int, lane: Lane, record: TargetRecord, lost: Reap) -> None:
+    """Move a lane on from a host that is given up. Its agent is told to begin nothing more of the deployment and to end
+    the script that runs."""
     if lost.outcomes and (last := lost.outcomes[-1]).diagnostics:
         with working_on(event=last.event):
             logger.warning("%s is given up: %s", last.event, last.diagnostics.message)
     count_given_up(world.meter, lost.why)
     move_on(world, deployment, phase, lane, record, lost.outcomes)
-    if seen is not None and not agents.has_missed_words(seen, world.now()):
-        agent = names.agent_of(record.target.queue)
-        world.dispatch.stop_hosts(deployment.deployment_id, now=True, agents=[agent])
+    # Also an agent that seems dead: it may be stopped or cut off, and come back while its script runs.
+    agent = names.agent_of(record.target.queue)
+    world.dispatch.stop_hosts(deployment.deployment_id, now=True, agents=[agent])

@@ -40,13 +40,21 @@ def _read(world: HostWorld, event: Event, raw: object) -> HostReport:
 
 def _register(app: Celery, world: HostWorld, event: Event) -> Task[Any, Any]:
     def run_event(self: Task[Any, Any], report: object = None) -> Reported:
+        began = world.touch.now()
         if expired(self.request.expires, world.now()):
             logger.info("a message of %s waited too long for this agent; control sends it again, or gave up", event)
             raise Ignore("expired")
         try:
-            return Reported(carry_out(world, event, _read(world, event, report)))
+            done = carry_out(world, event, _read(world, event, report))
         except Duplicate as duplicate:
             raise Ignore(str(duplicate)) from duplicate
+        if not done.halted and world.touch.lost_since(began):
+            # The end of the event is told. Another deployment may have the host by now, so it is control that sends the
+            # rest of the chain, if the host is still this one's. Where nothing more would run, nothing is to be feared.
+            order = done.order
+            logger.warning("%s was not heard for long: %s goes on if control says so", world.host, order.deployment_id)
+            raise Ignore("silent for too long")
+        return Reported(done)
 
     run_event.__doc__ = f"Carry out {event} on this host."
     # Acknowledged early: a hook has side effects, so its message is never delivered again blindly. Not shared, for the

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -83,6 +83,28 @@ class RunScripts(Protocol):
     ) -> Diagnostics | None: ...
 
 
+class Touch(Protocol):
+    """Whether control hears the agent. Moments are by a clock that goes on while the agent is stopped."""
+
+    def now(self) -> float:
+        """This moment."""
+
+    def lost_since(self, moment: float) -> bool:
+        """Control may have given the host up since then, for it did not hear the agent."""
+
+
+class NobodyListens:
+    """For whoever carries out events on its own: nobody gives it up."""
+
+    def now(self) -> float:
+        """Always the same."""
+        return 0.0
+
+    def lost_since(self, moment: float) -> bool:  # noqa: ARG002
+        """Never."""
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class HostWorld:
     """The world of one agent."""
@@ -108,3 +130,4 @@ class HostWorld:
     cut: Mapping[str, threading.Event]
     """Deployments whose running script is ended at once."""
     now: Callable[[], float]
+    touch: Touch = field(default_factory=NobodyListens)

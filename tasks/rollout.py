@@ -59,15 +59,27 @@ def _go_on(task: Task[Any, Any], world: World, view: LaneView, move: Move, *, ph
         case Stale():
             raise Ignore
         case Resend() if view.current:
-            _send(task, world, view, view.current, phase=phase, step=view.lane.step)
+            began = view.lane.taken_at if view.lane.taken_at is not None else world.now()
+            good_for = began + world.limits.pickup_seconds - world.now()
+            _send(task, world, view, view.current, phase=phase, step=view.lane.step, good_for=good_for)
         case Step(take=taken) if taken and view.upcoming:
             record = view.upcoming.model_copy(update={"attempt": taken.attempt})
             _send(task, world, view, record, phase=phase, step=step + 1)
 
 
 def _send(
-    task: Task[Any, Any], world: World, view: LaneView, record: TargetRecord, *, phase: int, step: int
+    task: Task[Any, Any],
+    world: World,
+    view: LaneView,
+    record: TargetRecord,
+    *,
+    phase: int,
+    step: int,
+    good_for: float | None = None,
 ) -> NoReturn:
+    if good_for is not None and good_for <= 0:
+        # The watch gives the host up or, if nobody could hear it meanwhile, sends it its order.
+        raise Ignore
     try:
         report = write_report(world, view.deployment, record, lane=view.lane.number, step=step)
     except (InvalidRevision, WorldError) as error:
@@ -80,6 +92,7 @@ def _send(
         queue=record.target.queue,
         phase=phase,
         pickup_seconds=world.limits.pickup_seconds,
+        good_for=good_for,
     )
     raise task.replace(chain)
 

@@ -11,7 +11,7 @@ from celery import shared_task
 
 from domain.deployments import Deployment, Lane, TargetRecord
 from domain.errors import SlipwayError, WorldError
-from domain.fleet import AgentSeen, Fate
+from domain.fleet import Fate
 from domain.moves import Due
 from domain.work import working_on
 from tasks import runtime
@@ -56,9 +56,7 @@ def give_up_vanished(world: World) -> int:
     targets = {each.record.target.target_id: each.record.target for each in at_work}
     gone = world.fleet.gone(list(targets.values())) if targets else {}
     found = [(each, gone[each.record.target.target_id]) for each in at_work if each.record.target.target_id in gone]
-    agents = [names.agent_of(each.record.target.queue) for each, _ in found]
-    seen = world.store.seen(agents)
-    return sum(_give_up_safely(world, each, fate, last) for (each, fate), last in zip(found, seen, strict=True))
+    return sum(_give_up_safely(world, each, fate) for each, fate in found)
 
 
 def _all_at_work(world: World) -> Iterator[_AtWork]:
@@ -78,7 +76,7 @@ def _at_work(world: World, deployment: Deployment, lanes: Sequence[int]) -> Iter
                 yield _AtWork(deployment, lane, record)
 
 
-def _give_up_safely(world: World, host: _AtWork, fate: Fate, seen: AgentSeen | None) -> bool:
+def _give_up_safely(world: World, host: _AtWork, fate: Fate) -> bool:
     deployment, record = host.deployment, host.record
     with working_on(
         deployment_id=deployment.deployment_id,
@@ -86,7 +84,7 @@ def _give_up_safely(world: World, host: _AtWork, fate: Fate, seen: AgentSeen | N
         target_id=record.target.target_id,
     ):
         try:
-            return _give_up(world, host, fate, seen)
+            return _give_up(world, host, fate)
         except WorldError:
             raise
         except Exception:
@@ -94,11 +92,11 @@ def _give_up_safely(world: World, host: _AtWork, fate: Fate, seen: AgentSeen | N
             return False
 
 
-def _give_up(world: World, host: _AtWork, fate: Fate, seen: AgentSeen | None) -> bool:
+def _give_up(world: World, host: _AtWork, fate: Fate) -> bool:
     deployment, record = host.deployment, host.record
     lost = timeouts.vanished(deployment.phases[deployment.phase], record, fate, now=world.now())
     if lost is None:
         return False
-    world.dispatch.withdraw(record.target.queue)
-    give_up(world, deployment, deployment.phase, host.lane, record, lost, seen=seen)
+    world.dispatch.withdraw(record.target.queue, deployment.deployment_id)
+    give_up(world, deployment, deployment.phase, host.lane, record, lost)
     return True

@@ -58,7 +58,7 @@ def _look_at_page(world: World, due: Sequence[Due], listening_since: float) -> N
     world.store.postpone([(sight.due, _next_look(verdict, world.limits, now)) for sight, verdict in judged])
     waiting = cache(world.dispatch.waiting)
     for sight, verdict in judged:
-        _act_safely(world, sight, verdict, now, waiting)
+        _act_safely(world, sight, verdict, waiting)
 
 
 def _sights(world: World, due: Sequence[Due]) -> list[_Sight]:
@@ -100,7 +100,7 @@ def _next_look(verdict: Verdict, limits: Limits, now: float) -> float:
     return verdict.until if isinstance(verdict, Wait | Nudge) else now + limits.nudge_seconds
 
 
-def _act_safely(world: World, sight: _Sight, verdict: Verdict, now: float, waiting: Callable[[str], int]) -> None:
+def _act_safely(world: World, sight: _Sight, verdict: Verdict, waiting: Callable[[str], int]) -> None:
     deployment = sight.deployment
     if deployment is None:
         return
@@ -110,36 +110,28 @@ def _act_safely(world: World, sight: _Sight, verdict: Verdict, now: float, waiti
         target_id=sight.lane.target_id,
     ):
         try:
-            _act(world, deployment, sight, verdict, now, waiting)
+            _act(world, deployment, sight, verdict, waiting)
         except WorldError:
             raise
         except Exception:
             logger.exception("lane %d of deployment %s cannot be moved", sight.due.lane, sight.due.deployment_id)
 
 
-def _act(
-    world: World,
-    deployment: Deployment,
-    sight: _Sight,
-    verdict: Verdict,
-    now: float,
-    waiting: Callable[[str], int],
-) -> None:
+def _act(world: World, deployment: Deployment, sight: _Sight, verdict: Verdict, waiting: Callable[[str], int]) -> None:
     due, lane, record = sight.due, sight.lane, sight.record
     match verdict:
         case StartLane():
             world.dispatch.continue_lane(deployment, due.phase, lane, None)
         # What waits in the host's queue is not lost: copies of it would only make the queue longer.
-        case Nudge(expired=expired) if record and (expired or not waiting(_next_queue(deployment, due, record))):
-            ahead = sight.seen.ahead if sight.seen else 0.0
-            _nudge(world, deployment, due, lane, record, now, ahead=ahead)
+        case Nudge() if record and (verdict.expired or not waiting(_next_queue(deployment, due, record))):
+            _nudge(world, deployment, sight, record, verdict)
         case Withdraw(outcomes=outcomes) if record:
-            world.dispatch.withdraw(record.target.queue)
+            world.dispatch.withdraw(record.target.queue, deployment.deployment_id)
             move_on(world, deployment, due.phase, lane, record, outcomes)
         case Continue(outcomes=outcomes) if record:
             move_on(world, deployment, due.phase, lane, record, outcomes)
         case Reap() if record:
-            give_up(world, deployment, due.phase, lane, record, verdict, seen=sight.seen)
+            give_up(world, deployment, due.phase, lane, record, verdict)
 
 
 def _next_queue(deployment: Deployment, due: Due, record: TargetRecord) -> str:
@@ -149,19 +141,22 @@ def _next_queue(deployment: Deployment, due: Due, record: TargetRecord) -> str:
     return names.event_queue(left[0], record.target.queue) if left else record.target.queue
 
 
-def _nudge(
-    world: World, deployment: Deployment, due: Due, lane: Lane, record: TargetRecord, now: float, *, ahead: float
-) -> None:
+def _nudge(world: World, deployment: Deployment, sight: _Sight, record: TargetRecord, nudge: Nudge) -> None:
+    due, lane = sight.due, sight.lane
     try:
         report = _report(world, deployment, due, lane, record)
     except WorldError as error:
         # Where revisions lie is another world than the store: it must not keep the watch from other lanes.
         logger.warning("%s gets no link to its revision yet: %s", record.target.target_id, error.message)
     except InvalidRevision as error:
-        lost = timeouts.unfetchable(deployment.phases[due.phase].events, record, error.message, now=now)
+        lost = timeouts.unfetchable(deployment.phases[due.phase].events, record, error.message, now=world.now())
         give_up(world, deployment, due.phase, lane, record, lost)
     else:
-        world.dispatch.run_host(deployment, due.phase, lane, report, record.target.queue, ahead=ahead)
+        ahead = sight.seen.ahead if sight.seen else 0.0
+        good_for = nudge.deadline - world.now()
+        if good_for > 0:
+            queue = record.target.queue
+            world.dispatch.run_host(deployment, due.phase, lane, report, queue, good_for=good_for, ahead=ahead)
 
 
 def _report(world: World, deployment: Deployment, due: Due, lane: Lane, record: TargetRecord) -> HostReport:

@@ -23,6 +23,7 @@ from workers.host import make_host_world
 from workers.reporter import Pulse, Reporter
 from workers.slots import Load, Slots
 from workers.subjects import name_subjects
+from workers.touch import Touch
 from workflows import names
 
 logger = logging.getLogger(__name__)
@@ -37,8 +38,9 @@ def run_agent(settings: Settings, *, host: str) -> int:
 def _serve(settings: Settings, host: str) -> int:
     started_at = time.time()
     app = make_app(settings, "agent")
-    reporter = Reporter(host, connection(settings, "agent"), reports_queue())
-    world = make_host_world(settings.agent, host=host, tell=reporter.tell)
+    touch = Touch(every=settings.agent.heartbeat_seconds)
+    reporter = Reporter(host, connection(settings, "agent"), reports_queue(), touch=touch)
+    world = make_host_world(settings.agent, host=host, tell=reporter.tell, touch=touch)
     register(app, world)
     name_subjects()
     _listen_for_stops(world)

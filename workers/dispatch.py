@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -9,6 +10,7 @@ from typing import Any
 
 from celery import Celery
 from celery.canvas import Signature
+from kombu import Queue
 from kombu.exceptions import OperationalError
 
 from domain.deployments import Deployment, Lane
@@ -52,20 +54,30 @@ class CeleryDispatcher:
         report: HostReport,
         queue: str,
         *,
+        good_for: float,
         ahead: float = 0.0,
     ) -> None:
         """Send the rest of a host's chain afresh, as part of its lane's chord."""
         events = events_left(deployment.phases[phase].events, report.outcomes)
-        pickup_seconds = self._pickup_seconds + max(0, math.ceil(ahead))
-        self._send(canvas.host_again(report, events, queue=queue, phase=phase, pickup_seconds=pickup_seconds))
+        # A word that waited in a queue makes its host's clock seem behind: nothing is made of that.
+        ahead = max(0.0, ahead)
+        again = canvas.host_again(
+            report,
+            events,
+            queue=queue,
+            phase=phase,
+            pickup_seconds=self._pickup_seconds + math.ceil(ahead),
+            good_for=min(self._pickup_seconds, good_for) + ahead,
+        )
+        self._send(again)
 
     def waiting(self, queue: str) -> int:
         """How many messages wait in a host's queue; none in one that is not there."""
         return self._ask(lambda channel: int(channel.queue_declare(queue, passive=True).message_count))
 
-    def withdraw(self, queue: str) -> None:
-        """Take back what waits in a host's queue."""
-        self._ask(lambda channel: channel.queue_purge(queue) or 0)
+    def withdraw(self, queue: str, deployment_id: str) -> None:
+        """Take back what waits in a host's queue of a deployment; what is of others stays there in its order."""
+        self._ask(lambda channel: _take_back(channel, queue, deployment_id))
 
     def _ask(self, ask: Callable[[Any], int]) -> int:
         """What a queue answers, 0 where it is not there: a broker closes the channel then, so each question has one of
@@ -126,3 +138,28 @@ class CeleryDispatcher:
             yield
         except self._unanswered as error:
             raise WorldError(f"the broker does not answer: {error}") from error
+
+
+def _take_back(channel: Any, queue: str, deployment_id: str) -> int:
+    """Take all messages that wait in a queue and put those of other deployments back as they are; how many were not.
+    What is taken and lost with this process is missed by the watch and sent again."""
+    count = int(channel.queue_declare(queue, passive=True).message_count)
+    waiting = Queue(queue, channel=channel)
+    # All are taken before one is put back, and no more than there were: on Redis one comes back behind the others.
+    taken = [message for _ in range(count) if (message := waiting.get(no_ack=False)) is not None]
+    unwanted = 0
+    for message in taken:
+        if canvas.deployment_of(_content(message)) == deployment_id:
+            message.ack()
+            unwanted += 1
+        else:
+            message.requeue()
+    return unwanted
+
+
+def _content(message: Any) -> object:
+    """What a message holds; nothing where that is no JSON, for anybody may put anything into a queue."""
+    try:
+        return json.loads(message.body)
+    except (ValueError, TypeError, RecursionError):
+        return None

@@ -21,14 +21,19 @@ from domain.errors import BundleError
 from domain.keeping import Keeping, Restoring
 from domain.lifecycle import Event
 from domain.reports import AgentReport, BundleSource, Diagnostics, HostOrder
-from tasks.host_world import HostWorld
+from tasks.host_world import HostWorld, NobodyListens, Touch
 from workers.flags import Flags
 from workers.installing import commit, describe_state, install
 from workflows.hooks import hook_environment
 
 
 def make_host_world(
-    settings: AgentSettings, *, host: str, tell: Callable[[AgentReport], None], base: Mapping[str, str] | None = None
+    settings: AgentSettings,
+    *,
+    host: str,
+    tell: Callable[[AgentReport], None],
+    base: Mapping[str, str] | None = None,
+    touch: Touch | None = None,
 ) -> HostWorld:
     """The world of an agent with these settings; `base` is the environment its hooks inherit."""
     layout = Layout(settings.state)
@@ -47,6 +52,7 @@ def make_host_world(
         stopped=Flags(),
         cut=Flags(),
         now=time.time,
+        touch=touch or NobodyListens(),
     )
 
 

@@ -6,10 +6,12 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from kombu import Connection, Producer, Queue
 
 from domain.reports import AgentHello, AgentReport, AgentReports, LogLines
+from workers.touch import Touch
 
 logger = logging.getLogger(__name__)
 
@@ -24,10 +26,13 @@ ROOM = 20_000
 class Reporter:
     """Sends reports in order, several to a message, trying until the broker takes them."""
 
-    def __init__(self, host: str, connection: Connection, to: Queue, *, retry_wait: float = 1.0) -> None:
+    def __init__(
+        self, host: str, connection: Connection, to: Queue, *, touch: Touch | None = None, retry_wait: float = 1.0
+    ) -> None:
         self._host = host
         self._connection = connection
         self._to = to
+        self._touch = touch
         self._retry_wait = retry_wait
         self._waiting: queue.SimpleQueue[AgentReport | None] = queue.SimpleQueue()
         self._closing = threading.Event()
@@ -77,19 +82,25 @@ class Reporter:
         # The discriminator is a default, and the reader needs it.
         for said, report in zip(body["reports"], reports.reports, strict=True):
             said["kind"] = report.kind
+        # By greetings alone control tells whether an agent is alive.
+        greets = any(isinstance(report, AgentHello) for report in reports.reports)
         while True:
+            began = self._touch.now() if self._touch else 0.0
             try:
-                with Producer(self._connection) as producer:
-                    producer.publish(
-                        body, routing_key=self._to.name, declare=[self._to], serializer="json", delivery_mode=2
-                    )
+                self._publish(body)
             except Exception:
                 logger.warning("the broker does not take reports; trying again", exc_info=logger.isEnabledFor(10))
                 self._connection.close()
                 if self._closing.wait(self._retry_wait):
                     return
             else:
+                if greets and self._touch:
+                    self._touch.spoke(began)
                 return
+
+    def _publish(self, body: dict[str, Any]) -> None:
+        with Producer(self._connection) as producer:
+            producer.publish(body, routing_key=self._to.name, declare=[self._to], serializer="json", delivery_mode=2)
 
 
 def joined(reports: Iterable[AgentReport]) -> list[AgentReport]:

@@ -1,4 +1,6 @@
-"""How many events an agent carries out, how many it could, and when it last had no room for another."""
+"""How many events an agent carries out, how many it could, and when it last had no room for another. Until it started
+it had none: what waits for it could not be taken up before.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ class Load(NamedTuple):
 
     running: int
     slots: int
-    full_at: float | None
+    full_at: float
 
 
 class Slots:
@@ -24,7 +26,7 @@ class Slots:
     def __init__(self, slots: int, *, now: Callable[[], float] = time.time) -> None:
         self._slots, self._now = slots, now
         self._running = 0
-        self._full_at: float | None = None
+        self._full_at = now()
         self._lock = threading.Lock()
 
     def count(self) -> None:

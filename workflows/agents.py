@@ -13,13 +13,10 @@ from domain.lifecycle import BY_EVENT, Event, Runner
 from domain.limits import Limits
 from domain.reports import AgentHello, EventStatus
 from domain.values import Instant
+from workflows.silence import TRAVEL, patience
 
-MISSED = 2
-"""Words in a row that an agent may miss before that means anything."""
 USUAL = 10.0
 """Seconds between the words of an agent that does not say how often it speaks."""
-TRAVEL = 2.0
-"""Seconds that a word may be on its way."""
 
 
 def by_our_clock(hello: AgentHello, now: Instant) -> AgentHello:
@@ -32,13 +29,13 @@ def by_our_clock(hello: AgentHello, now: Instant) -> AgentHello:
 
 def longest_silence(seen: AgentSeen, limits: Limits) -> float:
     """Seconds without a word after which the agent is taken for dead: those of the limits, where it speaks often enough
-    to be known dead by then."""
-    return max(limits.silence_seconds, MISSED * seen.every)
+    to be known dead by then. Never before it would itself know that it was silent, for then it goes on."""
+    return max(limits.silence_seconds, patience(seen.every) if seen.every else 0.0)
 
 
 def has_missed_words(seen: AgentSeen, now: Instant) -> bool:
     """The agent should have been heard by now."""
-    return now - seen.at > MISSED * (seen.every or USUAL) + TRAVEL
+    return now - seen.at > patience(seen.every or USUAL)
 
 
 def is_busy(seen: AgentSeen | None, now: Instant) -> bool:

@@ -107,10 +107,17 @@ def vanished(expires: int) -> Signature[Any]:
 
 
 def host_chain(
-    report: HostReport, events: Sequence[Event], *, queue: str, phase: int, pickup_seconds: int
+    report: HostReport,
+    events: Sequence[Event],
+    *,
+    queue: str,
+    phase: int,
+    pickup_seconds: int,
+    good_for: float | None = None,
 ) -> Signature[Any]:
     """One host's lifecycle events, each a task on the host's queue (traffic events on control's), then the lane's next
-    step. A message that nobody took within `pickup_seconds` is dropped by the broker's consumers."""
+    step. A message that nobody took within `pickup_seconds`, the first one within `good_for` where that is given, is
+    dropped by the broker's consumers."""
     order = report.order
     about = about_host(order)
     steps = [
@@ -119,7 +126,7 @@ def host_chain(
             (wire(report),) if event is events[0] else (),
             queue=names.event_queue(event, queue),
             about=about,
-            expires=pickup_seconds,
+            expires=good_for if good_for is not None and event is events[0] else pickup_seconds,
         )
         for event in events
     ]
@@ -134,6 +141,15 @@ def host_chain(
 def about_host(order: HostOrder) -> str:
     """What people are shown of a message for a host."""
     return f"{order.deployment_id} {order.application_name}/{order.deployment_group_name} {order.target_id}"
+
+
+def deployment_of(body: object) -> str | None:
+    """Whose event the body of a message of a host's queue is; None if it is none."""
+    match body:
+        case [[{"order": {"deploymentId": str(deployment_id)}}, *_], *_]:
+            return deployment_id
+        case _:
+            return None
 
 
 def undo_traffic(deployment_id: str, target_id: str) -> Signature[Any]:
@@ -154,12 +170,18 @@ def lane_again(deployment: Deployment, phase: int, lane: Lane, report: HostRepor
 
 
 def host_again(
-    report: HostReport, events: Sequence[Event], *, queue: str, phase: int, pickup_seconds: int
+    report: HostReport,
+    events: Sequence[Event],
+    *,
+    queue: str,
+    phase: int,
+    pickup_seconds: int,
+    good_for: float | None = None,
 ) -> Signature[Any]:
     """What is left of a host's chain as a part of its lane's chord, sent afresh; hosts know the attempt and run nothing
     twice."""
     order = report.order
-    again = host_chain(report, events, queue=queue, phase=phase, pickup_seconds=pickup_seconds)
+    again = host_chain(report, events, queue=queue, phase=phase, pickup_seconds=pickup_seconds, good_for=good_for)
     again.options.update(
         _membership(order.deployment_id, phase, order.lane),
         task_id=_lane_task(order.deployment_id, phase, order.lane),

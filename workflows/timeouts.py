@@ -166,7 +166,7 @@ def _judge_running(
     deadline = max(begun + deployment.event_seconds + margin, look.listening_since + limits.silence_seconds)
     if BY_EVENT[event].runner is Runner.TRAFFIC and now < deadline:
         # Whoever looks at the balancer puts this off; nobody did.
-        return Nudge(min(deadline, now + 2 * limits.nudge_seconds))
+        return Nudge(min(deadline, now + 2 * limits.nudge_seconds), deadline)
     if now >= deadline:
         text = reasons.EVENT_TIMEOUT.format(seconds=deployment.event_seconds, seen=look.last_seen)
         lost = _lost(event, begun, now, ErrorCode.SCRIPT_TIMED_OUT, text)
@@ -214,7 +214,7 @@ def _judge_waiting(
     if busy:
         return _wait_for_room(since, deadline, look)
     # Each time twice as late: whoever waits behind a long queue need not be looked at so often.
-    return Nudge(min(deadline, max(now + 2 * limits.nudge_seconds, now + (now - free))))
+    return Nudge(min(deadline, max(now + 2 * limits.nudge_seconds, now + (now - free))), deadline)
 
 
 def _wait_for_room(since: Instant, deadline: Instant, look: _Look) -> Verdict:
@@ -225,7 +225,7 @@ def _wait_for_room(since: Instant, deadline: Instant, look: _Look) -> Verdict:
     ended = math.floor(age / lives)
     until = min(deadline, look.now + every, since + (ended + 1) * lives)
     # The first look after the end of one sees to the next.
-    return Nudge(max(until, look.now + SOON), expired=ended > 0 and age - ended * lives < every)
+    return Nudge(max(until, look.now + SOON), deadline, expired=ended > 0 and age - ended * lives < every)
 
 
 def vanished(phase: Phase, record: TargetRecord, fate: Fate, *, now: Instant) -> Reap | None:

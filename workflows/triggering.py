@@ -17,6 +17,7 @@ from domain.deployments import CreateDeployment, Deployment, StopDeployment
 from domain.errors import CallerError, DeploymentLimitExceeded
 from domain.triggers import Incoming
 from domain.values import Instant
+from workflows.tokens import of_caller
 
 LARGEST = 256 * 1024
 """Bytes of a message; a request takes a few hundred. Also the most that a dead letter keeps of one."""
@@ -48,7 +49,8 @@ def parse_request(incoming: Incoming) -> CreateDeployment | StopDeployment:
         raise Unreadable(f"expected a JSON object in the shape of CreateDeployment, got {_JSON_NAMES[type(content)]}")
     _check(content, "")
     wanted = content.get(OPERATION, "CreateDeployment")
-    if wanted not in {"CreateDeployment", "StopDeployment"}:
+    # A list of them, not a set: it may be anything that JSON has, and not all of that has a hash.
+    if wanted not in ["CreateDeployment", "StopDeployment"]:
         raise Unreadable(f"{OPERATION} is CreateDeployment or StopDeployment, not {printable(str(wanted), 100)}")
     try:
         if wanted == "StopDeployment":
@@ -56,7 +58,7 @@ def parse_request(incoming: Incoming) -> CreateDeployment | StopDeployment:
         request = CreateDeployment.model_validate(content)
     except ValidationError as error:
         raise Unreadable("; ".join(_explained(problem) for problem in error.errors(include_url=False))) from None
-    token = request.client_request_token or (incoming.message_id and f"trigger:{incoming.message_id}")
+    token = of_caller(request.client_request_token) or (incoming.message_id and f"trigger:{incoming.message_id}")
     # Who asks by message is a user; only the engine itself may claim to be a rollback or Auto Scaling.
     return request.model_copy(update={"client_request_token": token, "creator": "user", "back_to": None})
 

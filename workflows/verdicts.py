@@ -38,6 +38,8 @@ class Nudge:
     """Nothing was heard for a while: send the rest of the host's chain again if its queue is empty, then look again."""
 
     until: Instant
+    deadline: Instant
+    """When the host is given up if it does not begin; what is sent is not to be taken after that."""
     expired: bool = False
     """What was sent has expired, whatever waits in the queue."""
 

@@ -54,9 +54,21 @@ class TolerantChannel(redis.Channel):
         try:
             return super()._brpop_read(**options)  # type: ignore[misc]  # the stubs know no private names
         except (ValueError, TypeError, AttributeError) as error:
-            # No word of what it was: it could be anything.
-            logger.error("something on a queue is no message and was dropped: %s", type(error).__name__)
+            _log_dropped(error)
             raise Empty from None
+
+    def basic_get(self, queue: str, no_ack: bool = False, **options: Any) -> Any:
+        """The next message of a queue; None where there is none, or where it was no message."""
+        try:
+            return super().basic_get(queue, no_ack=no_ack, **options)
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
+            _log_dropped(error)
+            return None
+
+
+def _log_dropped(error: Exception) -> None:
+    # No word of what it was: it could be anything.
+    logger.error("something on a queue is no message and was dropped: %s", type(error).__name__)
 
 
 def be_tolerant() -> None:

@@ -1,17 +1,23 @@
-"""What the engine may ask of a host's queue, on every broker: how much waits in it, and to take it back."""
+"""What the engine may ask of a host's queue, on every broker: how much waits in it, to take back what is of one
+deployment, and to send a host's chain again."""
 
 from __future__ import annotations
 
 import itertools
+import json
+import time
 from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
 
 import pytest
 from celery import Celery
-from kombu import Queue
+from kombu import Producer, Queue
 
-from domain.reports import HostReport
+from domain.deployments import Lane
+from domain.reports import BundleSource, HostReport
 from tests.site import Site
-from tests.unit.workflows.engine_values import EVENTS, an_order
+from tests.unit.workflows.engine_values import EVENTS, a_deployment, an_order
 from workers.app import make_app
 from workers.dispatch import CeleryDispatcher
 from workflows import canvas
@@ -42,15 +48,37 @@ def queue(app: Celery) -> str:
     return name
 
 
-def send(queue: str, *, times: int) -> None:
-    report = HostReport(order=an_order())
-    for _ in range(times):
+def send(queue: str, *deployments: str) -> None:
+    """The first event of a host's chain, of each of the deployments in turn."""
+    for number, deployment_id in enumerate(deployments):
+        report = HostReport(order=an_order(deployment_id=deployment_id, step=number))
         canvas.host_chain(report, EVENTS, queue=queue, phase=0, pickup_seconds=300).apply_async()
+
+
+def taken(app: Celery, queue: str) -> list[Any]:
+    """All that waits in a queue."""
+    with app.connection_for_write() as link:
+        waiting = Queue(queue, channel=link.default_channel)
+        return list(iter(lambda: waiting.get(no_ack=True), None))
+
+
+def as_sent(message: Any) -> tuple[Any, ...]:
+    """All of a message that its reader goes by; that it was in other hands before may be added."""
+    headers = {name: value for name, value in message.headers.items() if name != "redelivered"}
+    properties = {
+        name: value for name, value in message.properties.items() if name not in {"delivery_info", "delivery_tag"}
+    }
+    return message.body, message.content_type, message.content_encoding, headers, properties
+
+
+def deployments_of(messages: list[Any]) -> list[tuple[str, int]]:
+    orders = [json.loads(message.body)[0][0]["order"] for message in messages]
+    return [(order["deploymentId"], order["step"]) for order in orders]
 
 
 def test_what_waits_is_counted(dispatch: CeleryDispatcher, queue: str) -> None:
     assert dispatch.waiting(queue) == 0
-    send(queue, times=3)
+    send(queue, *["d-1"] * 3)
     assert dispatch.waiting(queue) == 3
 
 
@@ -60,9 +88,73 @@ def test_nothing_waits_in_a_queue_that_is_not_there(dispatch: CeleryDispatcher, 
 
 
 def test_what_is_taken_back_waits_no_more(dispatch: CeleryDispatcher, queue: str) -> None:
-    send(queue, times=2)
-    dispatch.withdraw(queue)
+    send(queue, "d-1", "d-1")
+    dispatch.withdraw(queue, "d-1")
     assert dispatch.waiting(queue) == 0
-    dispatch.withdraw("host.never-declared")
-    send(queue, times=1)
+    dispatch.withdraw(queue, "d-1")
+    dispatch.withdraw("host.never-declared", "d-1")
+    send(queue, "d-1")
+    assert dispatch.waiting(queue) == 1
+
+
+def test_what_is_of_others_stays_in_its_order(dispatch: CeleryDispatcher, queue: str, app: Celery) -> None:
+    send(queue, "d-2", "d-1", "d-3", "d-1", "d-2", "d-1")
+    dispatch.withdraw(queue, "d-1")
+    dispatch.withdraw(queue, "d-4")
+    assert deployments_of(taken(app, queue)) == [("d-2", 0), ("d-3", 2), ("d-2", 4)]
+
+
+def test_what_is_of_others_is_as_it_was_sent(dispatch: CeleryDispatcher, queue: str, app: Celery) -> None:
+    send(queue, "d-2")
+    with app.connection_for_write() as link:
+        sent = Queue(queue, channel=link.default_channel).get(no_ack=False)
+        assert sent is not None
+        # Closing puts it back.
+    dispatch.withdraw(queue, "d-1")
+    (held,) = taken(app, queue)
+    assert as_sent(held) == as_sent(sent)
+    assert held.headers["expires"] == sent.headers["expires"]
+    assert held.headers["expires"]
+
+
+@pytest.mark.parametrize(
+    ("good_for", "ahead", "first", "others"),
+    [(7.5, 0.0, 7.5, 300), (7.5, 100.2, 107.7, 401), (1000.0, -100.0, 300, 300)],
+)
+def test_what_is_sent_again_is_good_until_the_host_is_given_up_by_its_own_clock(
+    dispatch: CeleryDispatcher, queue: str, app: Celery, good_for: float, ahead: float, first: float, others: int
+) -> None:
+    """What follows in the chain is sent later, and has all of its time."""
+    lane = Lane(number=0, step=1, target_id="web-1", attempt="t-1")
+    report = HostReport(order=an_order(source=BundleSource(location="/v2", bundle_type="directory")))
+    before = time.time()
+    dispatch.run_host(a_deployment(), 0, lane, report, queue, good_for=good_for, ahead=ahead)
+    after = time.time()
+    with app.connection_for_write() as link:
+        message = Queue(queue, channel=link.default_channel).get(no_ack=True)
+    assert message is not None
+    expires = datetime.fromisoformat(message.headers["expires"]).timestamp()
+    assert before + first - 0.001 <= expires <= after + first
+    *_, embedded = json.loads(message.body or "")
+    assert {each["options"].get("expires") for each in embedded["chain"] if each["task"] in set(EVENTS)} == {others}
+
+
+def test_what_comes_after_is_taken_by_the_agent(dispatch: CeleryDispatcher, queue: str, app: Celery) -> None:
+    """Nothing of what was put back is still in anybody's hands."""
+    send(queue, "d-2", "d-1")
+    dispatch.withdraw(queue, "d-1")
+    send(queue, "d-3")
+    assert dispatch.waiting(queue) == 2
+    assert deployments_of(taken(app, queue)) == [("d-2", 0), ("d-3", 0)]
+    assert dispatch.waiting(queue) == 0
+
+
+@pytest.mark.parametrize("odd", [b"[1, 2", b"[]", b"[[7]]", b'{"order": 1}', b"\xff", b""])
+def test_what_is_no_event_is_nobodys_to_take_back(
+    dispatch: CeleryDispatcher, queue: str, app: Celery, odd: bytes
+) -> None:
+    with app.connection_for_write() as link:
+        Producer(link).publish(odd, routing_key=queue, content_type="application/json", content_encoding="utf-8")
+    send(queue, "d-1")
+    dispatch.withdraw(queue, "d-1")
     assert dispatch.waiting(queue) == 1

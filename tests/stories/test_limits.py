@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import pytest
 
 from cli.following import look
 from domain.configs import ALL_AT_ONCE, ONE_AT_A_TIME
+from domain.lifecycle import Event
 from tests.aws import FakeAws, fake_aws
 from tests.services import wait_until
 from tests.site import Site, write_revision
@@ -139,6 +141,87 @@ def test_an_agent_is_killed_in_a_hook_and_stays_away(here: Here, tmp_path: Path)
         (tmp_path / "go").touch()
 
 
+SCRIPTED = ("ApplicationStop", "BeforeInstall", "AfterInstall", "ApplicationStart", "ValidateService")
+
+
+def tracing(folder: Path, *, waits_in: str = "") -> Path:
+    """A revision whose hooks append their names to the file `trace`; one of them then waits for the file `go`."""
+    here = folder.parent
+
+    def hook(event: str) -> str:
+        waits = f'until [ -e "{here}/go" ]; do sleep 0.05; done' if event == waits_in else ""
+        return f'echo "{folder.name} {event}" >>"{here}/trace"; {waits}'
+
+    return write_revision(folder, {event: hook(event) for event in SCRIPTED})
+
+
+def traced(tmp_path: Path) -> list[str]:
+    """What ran, in its order."""
+    return (tmp_path / "trace").read_text().splitlines()
+
+
+def of(name: str, *events: str) -> list[str]:
+    return [f"{name} {event}" for event in events]
+
+
+def begins(here: Here, deployment_id: str, host: str, event: str) -> None:
+    """Wait until control has heard that the event runs."""
+
+    def running() -> bool:
+        record = here.site.world.store.target(deployment_id, host)
+        return record is not None and event in record.events and record.events[Event(event)].status == "InProgress"
+
+    wait_until(running, f"{event} on {host}")
+
+
+def test_an_agent_wakes_after_its_host_was_given_up(here: Here, tmp_path: Path) -> None:
+    """The rollback has begun by then: nothing of the deployment that was given up begins beside it, or after it."""
+    host = here.host("sleeper")
+    here.group("sleepers", host, auto_rollback_configuration={"enabled": True, "events": ["DEPLOYMENT_FAILURE"]})
+    assert here.ended(here.site.deploy(tracing(tmp_path / "v1"), group="sleepers"))["status"] == "Succeeded"
+    lost = here.site.deploy(tracing(tmp_path / "v2", waits_in="BeforeInstall"), group="sleepers")
+    begins(here, lost, host, "BeforeInstall")
+    agent = here.site.pid(f"agent-{host}")
+    os.kill(agent, signal.SIGSTOP)
+    try:
+        failed_for_health(here.ended(lost))
+        assert "has not answered since" in here.failure(lost, host, "BeforeInstall")["message"]
+        info = here.client.get_deployment(deploymentId=lost)["deploymentInfo"]
+        back = info["rollbackInfo"]["rollbackDeploymentId"]
+        rolls_back = lambda: (record := here.site.world.store.target(back, host)) and record.attempt  # noqa: E731
+        wait_until(rolls_back, "the rollback to take the host")
+        (tmp_path / "go").touch()
+    finally:
+        os.kill(agent, signal.SIGCONT)
+    assert here.ended(back)["status"] == "Succeeded"
+    assert here.ended(here.site.deploy(tracing(tmp_path / "v3"), group="sleepers"))["status"] == "Succeeded"
+    assert traced(tmp_path) == [
+        *of("v1", *SCRIPTED[1:]),
+        *("v1 ApplicationStop", "v2 BeforeInstall"),
+        *of("v1", *SCRIPTED),
+        *("v1 ApplicationStop", *of("v3", *SCRIPTED[1:])),
+    ]
+
+
+@pytest.mark.parametrize("event", ["BeforeInstall", "ValidateService"], ids=["in the middle", "at the end"])
+def test_an_agent_wakes_before_its_host_is_given_up(here: Here, tmp_path: Path, event: str) -> None:
+    """It cannot know whether it is too late, and control sends the rest of what is wanted still."""
+    host = here.host(f"dozer-{event.lower()}")
+    deployment_id = here.site.deploy(tracing(tmp_path / "v1", waits_in=event), group=host)
+    begins(here, deployment_id, host, event)
+    agent = here.site.pid(f"agent-{host}")
+    os.kill(agent, signal.SIGSTOP)
+    try:
+        said = lambda: "not answering" in look(here.site.world, deployment_id).words.get(host, "")  # noqa: E731
+        wait_until(said, "the word on its agent", limit=20)
+        (tmp_path / "go").touch()
+    finally:
+        os.kill(agent, signal.SIGCONT)
+    assert here.ended(deployment_id)["status"] == "Succeeded"
+    assert traced(tmp_path) == of("v1", *SCRIPTED[1:])
+    assert "was not heard for long" in (here.site.home / f"agent-{host}.log").read_text()
+
+
 def test_a_host_is_deregistered_in_a_hook(here: Here, tmp_path: Path) -> None:
     host = here.host("leaving")
     deployment_id = here.site.deploy(holding(tmp_path / "v1"), group=host)
@@ -216,10 +299,14 @@ def test_two_groups_on_one_host_wait_for_each_other(here: Here, tmp_path: Path) 
         hook = f'echo "{name} begins" >>"{tmp_path}/ran"; sleep 6; echo "{name} ends" >>"{tmp_path}/ran"'
         revision = write_revision(tmp_path / name, {"BeforeInstall": hook}, {f"{name}.txt": name})
         ids[name] = here.site.deploy(revision, group=name)
-    waits = "BeforeInstall waits for the agent, which runs 1 of 1 events for other deployments"
-    wait_until(
-        lambda: waits in [look(here.site.world, each).words.get(host) for each in ids.values()], "the word on the wait"
-    )
+    waits = "waits for the agent, which runs 1 of 1 events for other deployments"
+
+    def is_told() -> bool:
+        told = [look(here.site.world, each).words.get(host, "") for each in ids.values()]
+        # Which event it is depends on how soon the second came after the first.
+        return any(each.endswith(waits) for each in told)
+
+    wait_until(is_told, "the word on the wait")
     for deployment_id in ids.values():
         assert here.ended(deployment_id)["status"] == "Succeeded"
         events = here.events(deployment_id, host)

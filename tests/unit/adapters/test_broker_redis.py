@@ -3,6 +3,7 @@ client for every command."""
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 from typing import Any
 
@@ -39,3 +40,9 @@ def test_commands_share_a_client_until_there_is_another_pool() -> None:
     with channel.conn_or_acquire() as fresh:
         assert fresh is not one
         assert fresh.connection_pool is channel._pool
+
+
+@pytest.mark.parametrize("entry", ["words", "7", "[1]", "{}", '{"properties": {}}', '{"properties": 1, "body": ""}'])
+def test_what_is_no_message_is_dropped_by_who_asks_for_one(monkeypatch: pytest.MonkeyPatch, entry: str) -> None:
+    monkeypatch.setattr(TolerantChannel, "_get", lambda *_: json.loads(entry))
+    assert object.__new__(TolerantChannel).basic_get("host.web-1") is None

@@ -61,7 +61,7 @@ def test_each_that_is_gone_is_given_up_and_no_other(engine: Engine, monkeypatch:
         "web-1": "The instance was terminated while this event ran.",
         "web-3": "The instance was deregistered while the deployment was under way, before this event began.",
     }
-    assert engine.sent.named("withdraw") == [("host.web-1",), ("host.web-3",)]
+    assert engine.sent.named("withdraw") == [("host.web-1", "d-AAAAAAAAA"), ("host.web-3", "d-AAAAAAAAA")]
 
 
 def test_a_host_at_the_load_balancer_is_given_up_too(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,12 +14,13 @@ from domain.errors import WorldError
 from domain.group_options import DeploymentStyle
 from domain.lifecycle import Event
 from domain.moves import Due, Heard
-from domain.reports import AgentHello, EventStatus
-from tasks.recording import nobody_listens, say_listening
+from domain.reports import AgentHello, AgentReports, BundleSource, EventStatus
+from tasks.recording import nobody_listens, record, say_listening
 from tasks.watch import look_at_deployments, look_at_lanes
 from tests.unit.tasks.engine import Engine
 from tests.unit.workflows.engine_values import NOW, a_deployment, taken
 from workers import watch
+from workers.slots import Slots
 from workflows import timeouts
 
 
@@ -75,6 +76,33 @@ def test_a_lane_that_meets_a_bug_keeps_no_other_waiting(
     assert [args[2].number for args in engine.sent.named("run_host")] == [1]
 
 
+def test_what_is_sent_again_does_not_outlive_the_lane(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever took it later would begin an event of a host that was given up."""
+    a_lane(engine, monkeypatch, 1)
+    sent: list[dict[str, float]] = []
+    monkeypatch.setattr(engine.sent, "waiting", lambda _: 0, raising=False)
+    monkeypatch.setattr(engine.sent, "run_host", lambda *_, **more: sent.append(more), raising=False)
+    engine.now = NOW + 190
+    engine.store.record([Heard(AgentHello(host="web-0", at=engine.now, ahead=7, every=10, slots=1))])
+    look_at_lanes(engine.world(), listening_since=NOW - 60)
+    # It waits since sixty seconds before now, and has three hundred.
+    assert sent == [{"good_for": 50, "ahead": 7}]
+
+
+def test_what_takes_too_long_to_be_made_is_not_sent_any_more(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_lane(engine, monkeypatch, 1)
+    engine.now = NOW + 230
+
+    def slow(*_: object, **__: object) -> BundleSource:
+        engine.now += 60
+        return BundleSource(location="http://127.0.0.1/bundle", bundle_type="zip")
+
+    monkeypatch.setattr(engine.sent, "waiting", lambda _: 0, raising=False)
+    monkeypatch.setattr(engine.links, "source_of", slow)
+    look_at_lanes(engine.world(), listening_since=NOW - 60)
+    assert not engine.sent.named("run_host")
+
+
 def test_what_waits_in_a_hosts_queue_is_not_sent_again(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     a_lane(engine, monkeypatch, 2)
     backlog = {"host.web-0": 3, "host.web-1": 0}
@@ -99,9 +127,25 @@ def test_what_has_expired_is_sent_again_whatever_waits_there(engine: Engine, mon
     assert [args[2].number for args in engine.sent.named("run_host")] == [0]
 
 
-def test_an_agent_that_is_alive_is_told_that_its_host_was_given_up(
+def test_who_waits_for_a_busy_agent_is_not_given_up_at_the_first_word_of_the_next_one(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    a_lane(engine, monkeypatch, 1)
+    engine.now = NOW + 1000
+    slots = Slots(1, now=lambda: engine.now)
+    load = slots.load()
+    hello = AgentHello(host="web-0", at=engine.now, every=10, running=0, slots=load.slots, full_at=load.full_at)
+    record(engine.world(), [AgentReports(host="web-0", reports=(hello,))])
+    monkeypatch.setattr(engine.sent, "waiting", lambda _: 0, raising=False)
+    look_at_lanes(engine.world(), listening_since=NOW - 60)
+    assert len(engine.sent.named("run_host")) == 1
+    assert not engine.sent.named("continue_lane")
+
+
+def test_every_agent_is_told_that_its_host_was_given_up_also_one_that_seems_dead(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may only be stopped, and would go on."""
     a_lane(engine, monkeypatch, 2)
     engine.now = NOW + 300
     engine.store.record([Heard(AgentHello(host="web-1", at=engine.now, every=10, slots=1))])
@@ -109,7 +153,7 @@ def test_an_agent_that_is_alive_is_told_that_its_host_was_given_up(
     monkeypatch.setattr(engine.sent, "stop_hosts", lambda _, **more: told.append(more), raising=False)
     look_at_lanes(engine.world(), listening_since=NOW - 60)
     assert len(engine.sent.named("continue_lane")) == 2
-    assert told == [{"now": True, "agents": ["web-1"]}]
+    assert told == [{"now": True, "agents": [name]} for name in ("web-0", "web-1")]
 
 
 def test_hosts_that_are_no_more_are_looked_for_at_intervals_while_something_runs(

@@ -15,9 +15,10 @@ class Clock:
 def test_an_agent_is_full_from_its_last_free_slot_until_one_is_free_again() -> None:
     clock = Clock()
     slots = Slots(2, now=clock)
-    assert slots.load() == Load(0, 2, None)
+    clock.now = 105.0
+    assert slots.load() == Load(0, 2, 100.0)
     slots.begin()
-    assert slots.load() == Load(1, 2, None)
+    assert slots.load() == Load(1, 2, 100.0)
     slots.begin()
     clock.now = 110.0
     assert slots.load() == Load(2, 2, 110.0)

@@ -64,7 +64,7 @@ def test_an_agent_is_busy_only_while_it_is_heard_and_only_if_it_says_so() -> Non
 def test_how_often_an_agent_speaks_says_when_it_is_silent() -> None:
     limits = Limits(silence_seconds=5)
     assert longest_silence(seen(0, every=1), limits) == 5
-    assert longest_silence(seen(0, every=10), limits) == 20
+    assert longest_silence(seen(0, every=10), limits) == 22
     assert longest_silence(seen(0), limits) == 5
     assert has_missed_words(seen(23), NOW)
     assert not has_missed_words(seen(23, every=60), NOW)

@@ -179,6 +179,14 @@ def test_the_kept_messages_are_those_sent_today() -> None:
     assert {name: kept.get(name) for name in today} == today
 
 
+def test_whose_an_event_is_can_be_told_of_its_message() -> None:
+    events = [path for path in TASK_FILES if path.stem.startswith("event.")]
+    assert events
+    for path in events:
+        message = json.loads(path.read_text(encoding="utf-8"))["message"]
+        assert canvas.deployment_of(message["body"]) == "d-AAAAAAAAA"
+
+
 def test_every_task_has_an_example() -> None:
     hosts = {row.event for row in TABLE if row.runner is Runner.HOST}
     examples = {json.loads(path.read_text(encoding="utf-8"))["message"]["headers"]["task"] for path in TASK_FILES}
@@ -213,6 +221,8 @@ def test_a_kept_request_of_the_trigger_queue_is_read_as_it_was_meant() -> None:
     request = triggering.parse_request(Incoming(body=json.dumps(message).encode(), receipt=None, message_id="m-1"))
     read_again = request.model_dump(mode="json", exclude_none=True)
     assert {name: value for name, value in message.items() if read_again.get(name) != value} == {
+        # A caller's token is kept apart from the engine's own.
+        "clientRequestToken": "build-7",
         # These three are the message's own.
         "replyTo": "answers",
         "correlationId": "c-1",

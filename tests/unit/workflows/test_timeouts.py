@@ -99,11 +99,11 @@ def test_a_retired_lane_needs_nothing() -> None:
     [
         (0, Wait(NOW + 15)),
         (14, Wait(NOW + 15)),
-        (15, Nudge(NOW + 45)),
-        (45, Nudge(NOW + 90)),
-        (100, Nudge(NOW + 200)),
-        (290, Nudge(NOW + 300)),
-        (299.9, Nudge(NOW + 300)),
+        (15, Nudge(NOW + 45, NOW + 300)),
+        (45, Nudge(NOW + 90, NOW + 300)),
+        (100, Nudge(NOW + 200, NOW + 300)),
+        (290, Nudge(NOW + 300, NOW + 300)),
+        (299.9, Nudge(NOW + 300, NOW + 300)),
     ],
 )
 def test_a_host_that_does_not_begin_is_reminded(after: float, verdict: Verdict) -> None:
@@ -144,7 +144,7 @@ def test_the_reason_says_when_the_agent_was_last_seen() -> None:
 def test_each_event_has_five_minutes_from_the_end_of_the_one_before() -> None:
     first = {STOP: done(1, 1000)}
     assert look(1010, known=first) == Wait(NOW + 1015)
-    assert look(1015, known=first) == Nudge(NOW + 1045)
+    assert look(1015, known=first) == Nudge(NOW + 1045, NOW + 1300)
     lost = look(1300, known=first)
     assert failed_of(lost).event is DOWNLOAD
     assert isinstance(lost, Reap)
@@ -187,8 +187,8 @@ def test_an_agent_that_falls_silent_in_an_event_is_given_up() -> None:
 
 def test_an_agent_that_seldom_speaks_is_not_silent_before_it_should_have_spoken_twice() -> None:
     known = {STOP: running(5)}
-    assert look(200, seen=10, known=known, every=100) == Wait(NOW + 210)
-    assert isinstance(look(210, seen=10, known=known, every=100), Reap)
+    assert look(200, seen=10, known=known, every=100) == Wait(NOW + 212)
+    assert isinstance(look(212, seen=10, known=known, every=100), Reap)
 
 
 def test_a_script_may_end_by_itself_once_its_time_is_over() -> None:
@@ -208,31 +208,43 @@ def busy(after: float, *, heard: float | None = None, **more: Any) -> Verdict:
 
 def test_an_agent_that_is_at_work_for_others_is_waited_for() -> None:
     assert busy(14) == Wait(NOW + 15)
-    assert busy(15) == Nudge(NOW + 45)
-    assert busy(290) == Nudge(NOW + 300)
-    assert busy(3585) == Nudge(NOW + 3600)
+    assert busy(15) == Nudge(NOW + 45, NOW + 3600)
+    assert busy(290) == Nudge(NOW + 300, NOW + 3600)
+    assert busy(3585) == Nudge(NOW + 3600, NOW + 3600)
 
 
 def test_each_time_its_message_has_expired_it_is_sent_another_once() -> None:
     assert [busy(after) for after in (299, 300, 329, 330, 599, 601)] == [
-        Nudge(NOW + 300),
-        Nudge(NOW + 330, expired=True),
-        Nudge(NOW + 359, expired=True),
-        Nudge(NOW + 360),
-        Nudge(NOW + 600),
-        Nudge(NOW + 631, expired=True),
+        Nudge(NOW + 300, NOW + 3600),
+        Nudge(NOW + 330, NOW + 3600, expired=True),
+        Nudge(NOW + 359, NOW + 3600, expired=True),
+        Nudge(NOW + 360, NOW + 3600),
+        Nudge(NOW + 600, NOW + 3600),
+        Nudge(NOW + 631, NOW + 3600, expired=True),
     ]
 
 
 def test_its_five_minutes_begin_once_it_has_room() -> None:
     room: dict[str, Any] = {"running": 0, "full_at": NOW + 1000, "slots": 1, "every": 10}
-    assert look(1001, seen=1000, **room) == Nudge(NOW + 1031)
-    assert look(1290, seen=1289, **room) == Nudge(NOW + 1300)
+    assert look(1001, seen=1000, **room) == Nudge(NOW + 1031, NOW + 1300)
+    assert look(1290, seen=1289, **room) == Nudge(NOW + 1300, NOW + 1300)
     lost = look(1300, seen=1299, **room)
     assert isinstance(lost, Reap)
     assert lost.why is GivenUp.NOT_PICKED_UP
     assert failed_of(lost).diagnostics is not None
     assert "did not take this event within 300 seconds" in str(failed_of(lost).diagnostics)
+
+
+def test_who_waits_for_an_agent_that_is_started_again_has_five_minutes_from_its_start() -> None:
+    """It was busy for a thousand seconds, then a new process says for the first time how it stands."""
+    fresh: dict[str, Any] = {"running": 0, "slots": 1, "every": 10, "full_at": NOW + 1000}
+    assert look(1002, seen=1002, **fresh) == Nudge(NOW + 1032, NOW + 1300)
+    assert isinstance(look(1299, seen=1298, **fresh), Nudge)
+    assert isinstance(look(1300, seen=1299, **fresh), Reap)
+    # And never longer than an event may take.
+    late = {**fresh, "full_at": NOW + 3500}
+    assert isinstance(look(3599, seen=3598, **late), Nudge)
+    assert isinstance(look(3600, seen=3599, **late), Reap)
 
 
 def test_it_is_not_waited_for_longer_than_an_event_may_take() -> None:
@@ -248,7 +260,7 @@ def test_it_is_not_waited_for_longer_than_an_event_may_take() -> None:
     )
     assert isinstance(busy(3600, deployment={"event_seconds": 7200}), Nudge)
     # Nor shorter than anybody.
-    assert busy(299, deployment={"event_seconds": 10}) == Nudge(NOW + 300)
+    assert busy(299, deployment={"event_seconds": 10}) == Nudge(NOW + 300, NOW + 300)
 
 
 def test_an_agent_that_dies_at_work_for_others_has_its_five_minutes_from_its_last_word() -> None:
@@ -327,13 +339,13 @@ def test_an_agent_that_never_greeted_is_not_taken_for_dead() -> None:
 def test_a_silent_host_does_not_end_what_control_does_at_the_load_balancer() -> None:
     behind = events_for(load_balancer=True)
     known = {behind[0]: done(1, 2), behind[1]: running(3)}
-    assert look(1000, seen=10, events=behind, known=known) == Nudge(NOW + 1030)
+    assert look(1000, seen=10, events=behind, known=known) == Nudge(NOW + 1030, NOW + 3618)
 
 
 def test_a_look_at_the_load_balancer_that_nobody_takes_is_taken_again_until_its_time_has_passed() -> None:
     behind = events_for(load_balancer=True)
     known = {behind[0]: done(1, 2), behind[1]: running(3)}
-    assert look(3600, events=behind, known=known) == Nudge(NOW + 3618)
+    assert look(3600, events=behind, known=known) == Nudge(NOW + 3618, NOW + 3618)
     lost = look(3618, events=behind, known=known)
     assert isinstance(lost, Reap)
     assert lost.outcomes[-1].diagnostics is not None
@@ -344,7 +356,7 @@ def test_after_an_outage_of_control_its_mail_is_read_before_anybody_is_given_up(
     """Hosts went on without control; what they told waits in a queue."""
     back = NOW + 5000
     assert look(5001, since=back) == Wait(back + 15)
-    assert look(5016, since=back) == Nudge(NOW + 5046)
+    assert look(5016, since=back) == Nudge(NOW + 5046, NOW + 5300)
     assert isinstance(look(5300, since=back), Reap)
     assert isinstance(look(5001, since=back, seen=3, known={STOP: running(5)}), Wait)
     assert isinstance(look(5120, since=back, seen=3, known={STOP: running(5)}), Reap)

@@ -59,8 +59,8 @@ def test_a_request_is_read_and_what_it_does_not_know_ignored() -> None:
     ("about", "given", "token"),
     [
         ({"message_id": "m-1"}, {}, "trigger:m-1"),
-        ({"message_id": "m-1"}, {"clientRequestToken": "build-7"}, "build-7"),
-        ({}, {"clientRequestToken": "build-7"}, "build-7"),
+        ({"message_id": "m-1"}, {"clientRequestToken": "build-7"}, "client:build-7"),
+        ({}, {"clientRequestToken": "build-7"}, "client:build-7"),
         ({}, {}, None),
     ],
 )
