@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from typing import Any
 
 MOST_LOOKUPS = 32
-"""Look-ups of names at a time: what is left behind ends by itself, and a resolver that hangs must not gather threads."""
+"""Look-ups of names at a time. What is left behind ends by itself; a resolver that hangs must not gather threads."""
 
 _lookups = threading.BoundedSemaphore(MOST_LOOKUPS)
 

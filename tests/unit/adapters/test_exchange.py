@@ -1,4 +1,4 @@
-"""One HTTP exchange, whatever the other side, the resolver or the settings do: it ends in its time, and tells no path."""
+"""One HTTP exchange, whatever the other side, the resolver or the settings do: it ends in time, and tells no path."""
 
 from __future__ import annotations
 
