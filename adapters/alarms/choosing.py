@@ -38,7 +38,7 @@ class ChosenAlarms:
         """Each alarm of the settings by itself, CloudWatch's together."""
         here = list(dict.fromkeys(name for name in names if name in self._local))
         elsewhere = tuple(dict.fromkeys(name for name in names if name not in self._local))
-        gathering = _Gathering(len(here) + bool(elsewhere), tell)
+        gathering = _Gathering(names, len(here) + bool(elsewhere), tell)
         for name in here:
             self._looks.ask(name, lambda name=name: {name: _read(self._local[name])}, gathering.add)  # type: ignore[misc]
         if elsewhere:
@@ -70,9 +70,9 @@ class ChosenAlarms:
 class _Gathering:
     """What was found so far of what one question asked for; told once it is all there."""
 
-    def __init__(self, parts: int, tell: Callable[[Readings], None]) -> None:
+    def __init__(self, names: Sequence[str], parts: int, tell: Callable[[Readings], None]) -> None:
         self._lock = threading.Lock()
-        self._left, self._tell = parts, tell
+        self._names, self._left, self._tell = names, parts, tell
         self._found: dict[str, AlarmReading] = {}
         if not parts:
             tell({})
@@ -83,7 +83,8 @@ class _Gathering:
             self._left -= 1
             whole = not self._left
         if whole:
-            self._tell(self._found)
+            # In the order of the question, whichever was found first: people are told of the first ones.
+            self._tell({name: self._found[name] for name in self._names})
 
 
 def _read(source: AlarmSource) -> AlarmReading:

@@ -87,6 +87,14 @@ def test_one_that_hangs_holds_up_nobody_and_is_read_once_for_all(hanging: Hangin
     assert hanging.looks == 2
 
 
+def test_they_are_told_in_the_order_of_the_question(hanging: Hanging) -> None:
+    alarms, told = ChosenAlarms({"hangs": hanging, "well": MemoryAlarm()}), Told()
+    alarms.ask(["hangs", "there", "well"], told)
+    alarms.read(["well"])
+    hanging.let_go.set()
+    assert list(told.waited_for()) == ["hangs", "there", "well"]
+
+
 def test_a_name_that_comes_twice_is_one() -> None:
     alarm = MemoryAlarm()
     assert list(ChosenAlarms({"errors": alarm}).read(["errors", "errors"])) == ["errors"]

@@ -15,49 +15,11 @@ import pytest
 from adapters import dialing
 from adapters.exchange import Answer, CaFileUnusable, exchange, reachable
 from domain.errors import WorldError
+from tests.peers import SECRET, peer
 
 SECONDS = 0.5
 SOON = 5.0
 """Far beyond the time that an exchange has, for machines that are slow."""
-SECRET = "hush-hush"
-
-
-class Peer:
-    """Says the same to whoever comes, and keeps the connection open until the end of the test."""
-
-    def __init__(self, said: bytes, *, hangs_up: bool = False) -> None:
-        self._said, self._hangs_up = said, hangs_up
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self._held: list[socket.socket] = []
-        self.port: int = self._socket.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}/{SECRET}"
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        try:
-            while True:
-                connection, _ = self._socket.accept()
-                self._held.append(connection)
-                connection.recv(65536)
-                connection.sendall(self._said)
-                if self._hangs_up:
-                    connection.close()
-        except OSError:
-            """The test is over."""
-
-    def close(self) -> None:
-        self._socket.close()
-        for connection in self._held:
-            connection.close()
-
-
-@contextmanager
-def peer(said: bytes, *, hangs_up: bool = False) -> Iterator[Peer]:
-    made = Peer(said, hangs_up=hangs_up)
-    try:
-        yield made
-    finally:
-        made.close()
 
 
 def asked(url: str, *, most: int | None = 100, **more: Any) -> Answer:
@@ -145,7 +107,11 @@ def test_one_that_is_deaf_leaves_time_for_the_next(monkeypatch: pytest.MonkeyPat
 def test_a_resolver_that_hangs_is_left_behind_and_gathers_no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     let_go, hanging = threading.Event(), threading.Semaphore(0)
 
-    def hang(*_: object, **__: object) -> list[Any]:
+    truly = socket.getaddrinfo
+
+    def hang(host: str, *more: Any, **others: Any) -> list[Any]:
+        if host != "slow.internal":
+            return truly(host, *more, **others)
         hanging.release()
         let_go.wait(60)
         return []
