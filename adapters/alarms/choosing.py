@@ -61,7 +61,8 @@ class ChosenAlarms:
         if self._cloudwatch is None:
             return {name: unreadable(KIND, _nowhere(name)) for name in names}
         try:
-            return self._cloudwatch.read(names)
+            found = self._cloudwatch.read(names)
+            return {name: found[name] for name in names}
         except Exception:
             logger.exception("the alarms of CloudWatch cannot be read")
             return dict.fromkeys(names, internal(KIND))

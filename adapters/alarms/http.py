@@ -55,5 +55,10 @@ class HttpAlarm:
 
     def _get(self) -> Answer:
         return exchange(
-            "GET", self._url, headers=self._headers, seconds=self._seconds, most=MOST_BYTES, ca_file=self._ca_file
+            "GET",
+            self._url,
+            headers=self._headers,
+            seconds=self._seconds,
+            most=MOST_BYTES if self._text else None,
+            ca_file=self._ca_file,
         )

@@ -154,7 +154,9 @@ def checked(told: Server, **more: Any) -> tuple[AlarmState | None, str]:
         (302, b"", {"status": 302}, OK, ""),
         (200, "bereit: größer".encode(), {"text": "größer"}, OK, ""),
         (200, b"starting", {"text": "ready"}, ALARM, "lacks the text"),
-        (200, b"x" * (MOST_BYTES + 1), {}, ALARM, "more than"),
+        (200, b"x" * (MOST_BYTES + 1), {"text": "x"}, ALARM, "more than"),
+        # Nobody wants it then.
+        (200, b"x" * (MOST_BYTES + 1), {}, OK, ""),
     ],
 )
 def test_what_an_answer_means(status: int, body: bytes, wanted: dict[str, Any], state: AlarmState, detail: str) -> None:
