@@ -13,11 +13,6 @@ from typing import Any
 
 from domain.errors import CannotBegin, MissingCredentials, MissingRights, NoSubscription, WorldError
 
-CONNECT_SECONDS = 3.0
-READ_SECONDS = 10.0
-TRIES = 3
-"""Of one call, with a back-off between them; then the engine tries again at its own pace."""
-
 REFUSALS = frozenset(
     {
         *("UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "AuthFailure", "InvalidClientTokenId"),
@@ -40,11 +35,26 @@ class AwsAccess:
     session_token: str = field(default="", repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long one call may take."""
+
+    connect_seconds: float = 3.0
+    read_seconds: float = 10.0
+    tries: int = 3
+    """With a back-off between them; then the engine tries again at its own pace."""
+
+
+PATIENT = Patience()
+IMPATIENT = Patience(connect_seconds=2.0, read_seconds=5.0, tries=1)
+"""For what is asked again soon in any case."""
+
+
 class Aws:
     """The clients of one account in one region."""
 
-    def __init__(self, access: AwsAccess) -> None:
-        self._access = access
+    def __init__(self, access: AwsAccess, patience: Patience = PATIENT) -> None:
+        self._access, self._patience = access, patience
         self._lock = threading.Lock()
         self._clients: dict[str, Any] = {}
 
@@ -69,9 +79,9 @@ class Aws:
             region_name=access.region,
         )
         config = Config(
-            connect_timeout=CONNECT_SECONDS,
-            read_timeout=READ_SECONDS,
-            retries={"mode": "standard", "total_max_attempts": TRIES},
+            connect_timeout=self._patience.connect_seconds,
+            read_timeout=self._patience.read_seconds,
+            retries={"mode": "standard", "total_max_attempts": self._patience.tries},
         )
         make: Any = session.client
         return make(service, endpoint_url=access.endpoint_url or None, config=config)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 import click
 
 from cli.world import json_option, settings, world
-from config.settings import masked
+from config.settings import Settings, masked
+from config.urls import masked_text
 from domain.channels import ChannelState
 from domain.errors import SlipwayError
 from domain.fleet import Instance
@@ -20,6 +22,10 @@ from workflows.targeting import choose, queue_of
 
 SEEN_LATELY = 60.0
 """Seconds after which a silent agent is worth a word."""
+LONGEST = 15.0
+"""Seconds that the store, the broker or the bundle store may take to answer."""
+MOST_TOLD = 300
+"""Characters of an error that is not ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +57,14 @@ def doctor(agents: bool, as_json: bool) -> None:
 
 
 def _findings(*, agents: bool) -> Iterator[Finding]:
-    mine = settings()
-    store_well = yield from _try("store", masked(mine.store_url), _ping_store, "start it, or set SLIPWAY_STORE__URL")
-    yield from _try("broker", masked(mine.broker_url), _ping_broker, "start it, or set SLIPWAY_BROKER__URL")
-    yield from _try("bundle store", mine.bundles.base_url, _ping_bundles, "start `slipway bundles` or `slipway up`")
-    yield from _api()
-    yield from _load_balancers()
-    yield from _alarms()
-    if store_well:
-        yield from _channels()
-    if store_well and agents:
-        yield from _agents()
+    try:
+        mine = settings()
+    except SlipwayError as error:
+        # All else is looked up by the settings.
+        advice = "config/examples/slipway.yml shows every setting, and what it may be"
+        yield Finding("settings", well=False, detail=error.message, advice=advice)
+    else:
+        yield from _installation(mine, agents=agents)
     for program in ("setfacl", "semanage"):
         found = shutil.which(program)
         yield Finding(
@@ -69,34 +72,95 @@ def _findings(*, agents: bool) -> Iterator[Finding]:
         )
 
 
-def _try(what: str, where: str, ping: Callable[[], None], advice: str) -> Generator[Finding, None, bool]:
+def _installation(mine: Settings, *, agents: bool) -> Iterator[Finding]:
+    again = "mend what it says, or look again once the rest is well"
+    store_well = yield from _try("store", lambda: mine.store_url, _ping_store, "start it, or set SLIPWAY_STORE__URL")
+    yield from _try("broker", lambda: mine.broker_url, _ping_broker, "start it, or set SLIPWAY_BROKER__URL")
+    bundles = "start `slipway bundles` or `slipway up`"
+    yield from _try("bundle store", lambda: mine.bundles.base_url, _ping_bundles, bundles)
+    yield from _api()
+    yield from _safely("load balancers", _load_balancers(), again)
+    yield from _safely("alarms", _alarms(), again)
+    if store_well:
+        yield from _safely("channels", _channels(), again)
+    if store_well and agents:
+        yield from _safely("hosts", _agents(), again)
+
+
+def _safely(what: str, findings: Iterator[Finding], advice: str) -> Iterator[Finding]:
+    """What was found; where looking fails itself, that is one more finding, and others are looked for all the same."""
     try:
-        ping()
-    except (SlipwayError, OSError) as error:
-        yield Finding(what, well=False, detail=f"{where} does not answer: {error}", advice=advice)
+        yield from findings
+    except Exception as error:
+        yield Finding(what, well=False, detail=_told(error), advice=advice)
+
+
+def _try(what: str, url: Callable[[], str], ping: Callable[[], None], advice: str) -> Generator[Finding, None, bool]:
+    try:
+        where = masked(url())
+    except SlipwayError as error:
+        yield Finding(what, well=False, detail=error.message, advice=advice)
+        return False
+    try:
+        _in_time(ping)
+    # Each client has errors of its own, and more than one family of them.
+    except Exception as error:
+        yield Finding(what, well=False, detail=f"{where} does not answer: {_told(error)}", advice=advice)
         return False
     yield Finding(what, well=True, detail=f"{where} answers")
     return True
 
 
+def _told(error: Exception) -> str:
+    """An error on one line, with its kind where its text alone says little, and without secrets."""
+    if isinstance(error, SlipwayError):
+        return masked_text(error.message)
+    kind = "" if isinstance(error, OSError) and str(error) else f"{type(error).__name__}: "
+    return masked_text(" ".join(f"{kind}{error}".split()))[:MOST_TOLD]
+
+
+def _in_time(ping: Callable[[], None]) -> None:
+    """Raises what the ping raises, or TimeoutError where it takes too long: not every client has a limit of its own."""
+    failed: list[Exception] = []
+
+    def run() -> None:
+        try:
+            ping()
+        except Exception as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(LONGEST)
+    if thread.is_alive():
+        raise TimeoutError(f"it took more than {LONGEST:.0f} seconds")
+    if failed:
+        raise failed[0]
+
+
 def _ping_store() -> None:
-    world().store.ping()
+    from workers.wiring import make_store
+
+    store = make_store(settings())
+    try:
+        store.ping()
+    finally:
+        store.close()
 
 
 def _ping_broker() -> None:
     from workers.broker import connection
 
     with connection(settings(), "client") as broker:
+        # Of what is said before RabbitMQ says that it is well, too.
+        broker.connect_timeout = 3
         broker.ensure_connection(max_retries=1, timeout=3)
 
 
 def _ping_bundles() -> None:
     import httpx
 
-    try:
-        httpx.get(settings().bundles.base_url + "/healthz", timeout=3).raise_for_status()
-    except httpx.HTTPError as error:
-        raise OSError(str(error)) from error
+    httpx.get(settings().bundles.base_url + "/healthz", timeout=3).raise_for_status()
 
 
 def _load_balancers() -> Iterator[Finding]:
@@ -105,9 +169,9 @@ def _load_balancers() -> Iterator[Finding]:
     for name, mine in settings().load_balancers.items():
         try:
             make_load_balancer(name, mine).check()
-        except SlipwayError as error:
+        except Exception as error:
             advice = f"check the entry {name} of the setting load_balancers; docs/balancers.md says what it needs"
-            yield Finding(f"load balancer {name}", well=False, detail=error.message, advice=advice)
+            yield Finding(f"load balancer {name}", well=False, detail=_told(error), advice=advice)
         else:
             detail = "is asked at deployments only" if mine.kind == "webhook" else f"{mine.kind} answers"
             yield Finding(f"load balancer {name}", well=True, detail=detail)
@@ -171,9 +235,9 @@ def _agent_of(instance: Instance) -> str:
     return agent_of(queue_of(instance))
 
 
-def _hosts() -> list[str]:
+def _hosts(registered: Sequence[str]) -> list[str]:
     """The agents' ids of all registered hosts and of all that a deployment group selects."""
-    groups, found, after = world().store.groups, dict.fromkeys(_registered()), ""
+    groups, found, after = world().store.groups, dict.fromkeys(registered), ""
     while page := groups.names(after=after):
         for name in page:
             if group := groups.named(name):
@@ -183,12 +247,13 @@ def _hosts() -> list[str]:
 
 
 def _agents() -> Iterator[Finding]:
+    registered = _registered()
     try:
-        hosts = _hosts()
-    except SlipwayError as error:
+        hosts = _hosts(registered)
+    except Exception as error:
         advice = "check SLIPWAY_AWS__REGION and the credentials, or set SLIPWAY_AWS__ENABLED=false"
-        yield Finding("AWS", well=False, detail=error.message, advice=advice)
-        hosts = _registered()
+        yield Finding("AWS", well=False, detail=_told(error), advice=advice)
+        hosts = registered
     if not hosts:
         yield Finding("hosts", well=True, detail="none registered yet", advice="slipway register NAME --tag KEY=VALUE")
     for host, seen in zip(hosts, world().store.seen(hosts), strict=True):

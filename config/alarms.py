@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import NoDecode
 
-from config.sections import Section
+from config.sections import Section, WebUrl
 
 
 def _visible(secret: SecretStr) -> SecretStr:
@@ -48,7 +48,7 @@ class PrometheusSettings(_Asked):
     """A query to Prometheus, or to what speaks like it."""
 
     kind: Literal["prometheus"] = "prometheus"
-    url: str = Field(pattern=r"^https?://[^/@\s?#]+(/[\x21\x22\x24-\x3e\x41-\x7e]*)?$")
+    url: WebUrl = Field(pattern=r"^https?://[^/@\s?#]+(/[\x21\x22\x24-\x3e\x41-\x7e]*)?$")
     """What comes before /api/v1."""
     query: str = Field(min_length=1, max_length=8192)
     above: float | None = Field(None, allow_inf_nan=False)
@@ -61,7 +61,7 @@ class HttpSettings(_Asked):
     """A GET of a URL."""
 
     kind: Literal["http"] = "http"
-    url: str = Field(pattern=r"^https?://[^/@\s?#]+(/[\x21\x22\x24-\x7e]*)?$")
+    url: WebUrl = Field(pattern=r"^https?://[^/@\s?#]+(/[\x21\x22\x24-\x7e]*)?$")
     status: int = Field(200, ge=100, le=599)
     """The status of the answer while all is well."""
     text: str = Field("", max_length=1024)

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import NoDecode
 
-from config.sections import Section
+from config.sections import Section, WebUrl
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Words = Annotated[tuple[str, ...], Field(min_length=1)]
@@ -56,7 +56,7 @@ class WebhookSettings(Section):
     """Anything else, moved by what listens at a URL."""
 
     kind: Literal["webhook"] = "webhook"
-    url: str = Field(pattern=r"^https?://[^/@\s?#]+(/[\x21-\x3e\x40-\x7e]*)?$")
+    url: WebUrl = Field(pattern=r"^https?://[^/@\s?#]+(/[\x21-\x3e\x40-\x7e]*)?$")
     secret: SecretStr = Field(min_length=16)
     """Signs what is asked."""
     seconds: float = Field(10.0, gt=0, le=60)

@@ -9,14 +9,14 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
-from config.sections import Section
+from config.sections import Section, WebUrl
 from domain.happenings import HappeningType
 
 
 class WebhookReceiver(Section):
     """What listens at a URL, and what it is told."""
 
-    url: str = Field(pattern=r"^https?://[^/@\s?#]+([/?][\x21-\x22\x24-\x7e]*)?$")
+    url: WebUrl = Field(pattern=r"^https?://[^/@\s?#]+([/?][\x21-\x22\x24-\x7e]*)?$")
     secret: SecretStr = Field(min_length=16)
     """Signs what it is told."""
     form: Literal["slipway", "eventbridge", "sns"] = "slipway"

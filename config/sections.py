@@ -8,12 +8,15 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
-from config.urls import BROKER_SCHEMES, REDIS_SCHEMES, checked_url
+from config.urls import BROKER_SCHEMES, REDIS_SCHEMES, checked_url, checked_web_url
 from domain.bundles import BundleLimits
 from domain.limits import Limits, Quotas
+
+WebUrl = Annotated[str, AfterValidator(checked_web_url)]
+"""An http or https URL whose host and port can be."""
 
 
 class Section(BaseModel):
@@ -59,7 +62,7 @@ class AgentSettings(Section):
 
     host_id: str | None = None
     """`ec2`: the id of the EC2 instance this is."""
-    metadata_url: str = Field("http://169.254.169.254", pattern=r"^https?://\S+$")
+    metadata_url: WebUrl = Field("http://169.254.169.254", pattern=r"^https?://\S+$")
     """The instance metadata service, for `ec2`."""
     root: Path = Path("/")
     """The prefix of every destination: / on a real host, a folder of its own for a simulated one."""
@@ -86,7 +89,7 @@ class BundleSettings(Section):
 
     directory: Path | None = None
     """Where bundles are kept; <home>/bundles otherwise."""
-    base_url: str = "http://127.0.0.1:8021"
+    base_url: WebUrl = Field("http://127.0.0.1:8021", pattern=r"^https?://\S+$")
     """Where agents and the command line reach it."""
     host: str = "127.0.0.1"
     port: int = Field(0, ge=0, le=65535)
@@ -101,7 +104,7 @@ class BundleSettings(Section):
 class S3Settings(Section):
     """S3, or a store that speaks as it does. What is left out, boto3 finds where it always looks."""
 
-    endpoint_url: str | None = Field(None, pattern=r"^https?://[^/@\s?#]+(/[^@\s?#]*)?$")
+    endpoint_url: WebUrl | None = Field(None, pattern=r"^https?://[^/@\s?#]+(/[^@\s?#]*)?$")
     """Where control and the hosts reach the store; AWS otherwise. A login has no place in it."""
     region: str | None = Field(None, pattern=r"^[a-z0-9-]+$")
     access_key_id: str | None = Field(None, min_length=1)
@@ -121,7 +124,7 @@ class S3Settings(Section):
 class GitHubSettings(Section):
     """GitHub, as the bundle server pulls commits from it."""
 
-    api_url: str = Field("https://api.github.com", pattern=r"^https?://[^/@\s?#]+(/[^@\s?#]*)?$")
+    api_url: WebUrl = Field("https://api.github.com", pattern=r"^https?://[^/@\s?#]+(/[^@\s?#]*)?$")
     tokens: Annotated[dict[str, SecretStr], NoDecode] = {}
     """Tokens by a name of your own."""
     owners: Annotated[dict[str, str], NoDecode] = {}
@@ -171,13 +174,13 @@ class AwsSettings(Section):
     """Look for targets among EC2 instances and Auto Scaling groups."""
     region: str = Field("", pattern=r"^[a-z0-9-]*$")
     """Where the instances are; the installation's region otherwise."""
-    endpoint_url: str = Field("", pattern=r"^(https?://\S+)?$")
+    endpoint_url: WebUrl = Field("", pattern=r"^(https?://\S+)?$")
     """For a service that speaks like AWS; AWS's own endpoints otherwise."""
     access_key_id: SecretStr = SecretStr("")
     """Without a key the usual places are searched: variables of AWS, a profile, the role of the machine."""
     secret_access_key: SecretStr = SecretStr("")
     session_token: SecretStr = SecretStr("")
-    lifecycle_queue_url: str = Field("", pattern=r"^(https?://\S+)?$")
+    lifecycle_queue_url: WebUrl = Field("", pattern=r"^(https?://\S+)?$")
     """The SQS queue on which Auto Scaling tells of instances that a lifecycle hook holds; none: nobody listens."""
     lifecycle_queue_arn: str = Field("", pattern=r"^(arn:[a-z-]+:sqs:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,80})?$")
     """With it, deployment groups get hooks of their own on their Auto Scaling groups, which tell this queue."""

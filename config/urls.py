@@ -39,6 +39,26 @@ def checked_url(url: str, schemes: Collection[str]) -> str:
     return parts.geturl()
 
 
+def checked_web_url(url: str) -> str:
+    """An http or https URL that can be asked; raises ValueError with what is wrong with its host or port. Empty where
+    it may be left out."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+        # As it is looked up: a label that is empty or too long cannot be.
+        host.encode("idna")
+    except ValueError:
+        fits = False
+    else:
+        fits = bool(host) and port != 0
+    if url and not fits:
+        raise ValueError(
+            "needs a host and, if any, a port from 1 to 65535, as in https://host:8443/path; an IPv6 address stands in "
+            "brackets"
+        )
+    return url
+
+
 def celery_url(url: str) -> str:
     """A checked address as kombu spells it: sockets are `redis+socket://` with the database as `virtual_host`."""
     return _socket_url(url, "virtual_host")

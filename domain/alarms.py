@@ -48,3 +48,7 @@ class AlarmRecord(Value):
     """When that was counted last: looks that come together count as one."""
     unread_since: Mapping[str, Instant] = {}
     """Since when an alarm could not be read."""
+    readings: Mapping[str, AlarmReading] = {}
+    """What was found for the beginning, after whoever was to begin had gone on to other work."""
+    read_at: Instant | None = None
+    """When that was."""

@@ -460,12 +460,20 @@ class AlarmSource(Protocol):
         CannotBegin where not."""
 
 
-class Alarms(Protocol):
-    """The alarms that deployments watch."""
+class AlarmService(Protocol):
+    """Alarms of one vendor, or of all, by their names."""
 
     def read(self, names: Sequence[str]) -> Mapping[str, AlarmReading]:
         """What a look at each of them finds; in few calls, and within seconds. One that cannot be read, is not there or
         has a name that leads nowhere says so in its reading, and keeps none of the others from being read."""
+
+
+class Alarms(AlarmService, Protocol):
+    """The alarms that deployments watch."""
+
+    def ask(self, names: Sequence[str], tell: Callable[[Mapping[str, AlarmReading]], None]) -> None:
+        """Have `tell` called, once, with what `read` answers: at once, or from another thread as soon as it is known.
+        Waits for no source; where a look at the same is under way, that look serves for both."""
 
 
 class Environment(Protocol):

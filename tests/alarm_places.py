@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import json
 import ssl
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,14 +22,28 @@ from adapters.alarms.http import HttpAlarm
 from adapters.alarms.memory import MemoryAlarm, MemoryAlarms
 from adapters.alarms.prometheus import PrometheusAlarm
 from adapters.aws import Aws, AwsAccess
-from domain.alarms import AlarmState
-from domain.ports import Alarms
+from domain.alarms import AlarmReading, AlarmState
+from domain.ports import AlarmService
 from tests.aws import KEYS, REGION, FakeAws
 from tests.balancers import serving
 from tests.services import free_port
 
 ACCOUNT = "123456789012"
 QUERY = 'sum(rate(errors_total{job="shop"}[1m])) > 0.05'
+
+
+class Hanging(MemoryAlarm):
+    """Does not answer until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.let_go = threading.Semaphore(0), threading.Event()
+
+    def read(self) -> AlarmReading:
+        found = super().read()
+        self.asked.release()
+        assert self.let_go.wait(60)
+        return found
 
 
 class Place(Protocol):
@@ -39,7 +54,7 @@ class Place(Protocol):
     fails_when_away: bool
     """Whether an alarm whose source does not answer is active, and not unreadable."""
 
-    def open(self) -> Alarms:
+    def open(self) -> AlarmService:
         """The adapter, as each process makes its own."""
 
     def fire(self) -> None:
@@ -70,7 +85,7 @@ class InMemory:
     def __init__(self) -> None:
         self.alarm = MemoryAlarm()
 
-    def open(self) -> Alarms:
+    def open(self) -> AlarmService:
         return MemoryAlarms({self.name: self.alarm})
 
     def fire(self) -> None:
@@ -127,7 +142,7 @@ class InCloudWatch:
             # moto knows composite alarms and no way to make one.
             cloudwatch_backends[ACCOUNT][REGION].alarms[self.name].rule = 'ALARM("other")'
 
-    def open(self) -> Alarms:
+    def open(self) -> AlarmService:
         return CloudWatchAlarms(Aws(AwsAccess(region=REGION, endpoint_url=self._url, **KEYS)))
 
     def fire(self) -> None:
@@ -216,7 +231,7 @@ class LikePrometheus:
         self.server, self._url = told, told.url
         self.calm()
 
-    def open(self) -> Alarms:
+    def open(self) -> AlarmService:
         return ChosenAlarms({self.name: PrometheusAlarm(url=self._url, query=QUERY)})
 
     def fire(self) -> None:
@@ -246,7 +261,7 @@ class LikePrometheus:
 class Bounded(LikePrometheus):
     """A query that always answers with a number, and a bound for it."""
 
-    def open(self) -> Alarms:
+    def open(self) -> AlarmService:
         return ChosenAlarms({self.name: PrometheusAlarm(url=self._url, query=QUERY, above=0.05)})
 
     def fire(self) -> None:
@@ -268,7 +283,7 @@ class Checked:
     def __init__(self, told: Server) -> None:
         self.server, self._url = told, told.url
 
-    def open(self) -> Alarms:
+    def open(self) -> AlarmService:
         return ChosenAlarms({self.name: HttpAlarm(url=f"{self._url}/health")})
 
     def fire(self) -> None:

@@ -23,10 +23,13 @@ from workflows import canvas, names
 class CeleryDispatcher:
     """Puts work in motion through the app's broker; a broker that does not answer raises WorldError."""
 
-    def __init__(self, app: Celery, *, pickup_seconds: int, vanished_seconds: float = 15.0) -> None:
+    def __init__(
+        self, app: Celery, *, pickup_seconds: int, vanished_seconds: float = 15.0, alarms_expire: float = 30.0
+    ) -> None:
         self._app = app
         self._pickup_seconds = pickup_seconds
         self._vanished_seconds = math.ceil(vanished_seconds)
+        self._alarms_expire = math.ceil(alarms_expire)
         lost = app.connection_for_write().connection_errors
         self._unanswered: tuple[type[BaseException], ...] = (
             OperationalError,
@@ -115,7 +118,7 @@ class CeleryDispatcher:
 
     def look_at_alarms(self, deployment_id: str) -> None:
         """Have a deployment's alarms looked at."""
-        self._send(canvas.alarms(deployment_id, pickup_seconds=self._pickup_seconds))
+        self._send(canvas.alarms(deployment_id, expires=self._alarms_expire))
 
     def stop_hosts(self, deployment_id: str, *, now: bool, agents: Sequence[str] = ()) -> None:
         """Tell every agent, or only those, that they begin nothing more of a deployment."""

@@ -16,7 +16,7 @@ from celery import Celery
 from adapters.alarms import ALARMS
 from adapters.alarms.choosing import ChosenAlarms
 from adapters.alarms.cloudwatch import CloudWatchAlarms
-from adapters.aws import Aws, AwsAccess
+from adapters.aws import IMPATIENT, PATIENT, Aws, AwsAccess, Patience
 from adapters.environments.auto_scaling import AutoScalingEnvironment
 from adapters.environments.command import CommandEnvironment, Programs
 from adapters.environments.errands import Errands
@@ -58,7 +58,7 @@ from tasks.steering import go_on, stop
 from workers.dispatch import CeleryDispatcher
 from workers.publishers import make_publishers
 from workers.sources import RevisionSources
-from workflows import names
+from workflows import alarms, names
 from workflows.admission import instance_arn
 from workflows.ids import deployment_id_of
 
@@ -106,7 +106,7 @@ def make_counters(settings: Settings) -> RedisCounters:
     return RedisCounters(settings.store_url, prefix=settings.prefix)
 
 
-def make_aws(settings: Settings) -> Aws:
+def make_aws(settings: Settings, patience: Patience = PATIENT) -> Aws:
     """AWS as the settings name it; nothing is asked or loaded until it is used."""
     aws = settings.aws
     return Aws(
@@ -116,7 +116,8 @@ def make_aws(settings: Settings) -> Aws:
             access_key_id=aws.access_key_id.get_secret_value(),
             secret_access_key=aws.secret_access_key.get_secret_value(),
             session_token=aws.session_token.get_secret_value(),
-        )
+        ),
+        patience,
     )
 
 
@@ -181,7 +182,8 @@ def make_load_balancer(name: str, mine: Balancer) -> Checked:
 def make_alarms(settings: Settings) -> ChosenAlarms:
     """The alarms of the settings by name and, with AWS on, CloudWatch's for all other names."""
     local = {name: make_alarm(mine) for name, mine in settings.alarms.items()}
-    return ChosenAlarms(local, cloudwatch=CloudWatchAlarms(make_aws(settings)) if settings.aws.enabled else None)
+    cloudwatch = CloudWatchAlarms(make_aws(settings, IMPATIENT)) if settings.aws.enabled else None
+    return ChosenAlarms(local, cloudwatch=cloudwatch)
 
 
 def make_alarm(mine: AlarmSettings) -> AlarmSource:
@@ -281,6 +283,7 @@ def make_world(settings: Settings, app: Celery) -> World:
             app,
             pickup_seconds=settings.limits.pickup_seconds,
             vanished_seconds=settings.limits.vanished_seconds,
+            alarms_expire=alarms.good_for(settings.limits),
         ),
         publishers=make_publishers(settings, make_aws(settings)),
         limits=settings.limits,

@@ -19,6 +19,8 @@ from domain.values import Instant
 
 LONGEST_NAME = 255
 ROLLBACK = "codeDeployRollback"
+USEFUL_INTERVALS = 3
+"""Of the looks at a deployment's alarms. With one, a queue that is as long would have no look taken at all."""
 SHOWN = 3
 """Alarms whose trouble is told in the reason of a deployment."""
 _UNWATCHED = reasons.ALARMS_UNWATCHED.partition("{")[0]
@@ -63,6 +65,28 @@ def is_watching(deployment: Deployment) -> bool:
 
 def _begun(deployment: Deployment) -> bool:
     return deployment.status not in {DeploymentStatus.CREATED, DeploymentStatus.QUEUED}
+
+
+def good_for(limits: Limits) -> float:
+    """Seconds for which a look that was asked for is still worth taking, and what one found worth knowing."""
+    return USEFUL_INTERVALS * limits.alarm_seconds
+
+
+def kept(present: Deployment, readings: Mapping[str, AlarmReading], *, now: Instant) -> Change | None:
+    """The deployment that keeps what was found for its beginning; None where it has begun meanwhile, or has ended."""
+    if present.status.final or _begun(present):
+        return None
+    record = present.alarm_record or AlarmRecord()
+    update = {"alarm_record": record.model_copy(update={"readings": readings, "read_at": now})}
+    return Change(present.model_copy(update=update))
+
+
+def readings_kept(deployment: Deployment, *, now: Instant, limits: Limits) -> Mapping[str, AlarmReading] | None:
+    """What was found for its beginning, if that is of use yet."""
+    record = deployment.alarm_record
+    if record is None or record.read_at is None or now - record.read_at > good_for(limits):
+        return None
+    return record.readings
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,10 +95,10 @@ def announce() -> Signature[Any]:
     return _signature(names.ANNOUNCE, (), about="outbox")
 
 
-def alarms(deployment_id: str, *, pickup_seconds: int) -> Signature[Any]:
+def alarms(deployment_id: str, *, expires: int) -> Signature[Any]:
     """A look at the alarms of a deployment. On the queue of what moves lanes, so that it cannot be later than they are;
-    one that nobody took within `pickup_seconds` is dropped, for others were sent since."""
-    return _signature(names.ALARMS, (deployment_id,), about=deployment_id, expires=pickup_seconds)
+    one that nobody took within `expires` seconds is dropped, for others were sent since."""
+    return _signature(names.ALARMS, (deployment_id,), about=deployment_id, expires=expires)
 
 
 def vanished(expires: int) -> Signature[Any]:

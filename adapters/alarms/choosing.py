@@ -1,43 +1,91 @@
-"""Which alarm a name leads to: to one of the settings, and to CloudWatch otherwise. Those of the settings are read side
-by side, so that one that is slow to answer does not add to the next."""
+"""Which alarm a name leads to: to one of the settings, and to CloudWatch otherwise. Each is read in a thread of its
+own, so that one that is slow to answer holds up no other, and by one at a time, however many deployments watch it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
 
 from adapters.alarms.cloudwatch import KIND
-from adapters.alarms.readings import unreadable
+from adapters.alarms.readings import internal, unreadable
+from adapters.alarms.together import Together
 from adapters.load_balancers.naming import shown
 from domain.alarms import AlarmReading
 from domain.errors import AlarmMissing, CannotBegin, WorldError
-from domain.ports import Alarms, AlarmSource
+from domain.ports import AlarmService, AlarmSource
 
-SIDE_BY_SIDE = 16
+logger = logging.getLogger(__name__)
+
+Readings = Mapping[str, AlarmReading]
+
+SIDE_BY_SIDE = 64
+"""Alarms of the settings that are read at the same time."""
+CALLS = 4
+"""To CloudWatch at the same time."""
 
 
 class ChosenAlarms:
     """`local`: alarms of the settings by name. `cloudwatch` knows all others; None with AWS off."""
 
-    def __init__(self, local: Mapping[str, AlarmSource], *, cloudwatch: Alarms | None = None) -> None:
+    def __init__(self, local: Mapping[str, AlarmSource], *, cloudwatch: AlarmService | None = None) -> None:
         self._local, self._cloudwatch = dict(local), cloudwatch
+        self._looks = Together[Readings](SIDE_BY_SIDE, "alarms")
+        # Of their own: deployments may watch any number of names there, and all hang where it does.
+        self._calls = Together[Readings](CALLS, "alarms of CloudWatch")
 
-    def read(self, names: Sequence[str]) -> Mapping[str, AlarmReading]:
+    def ask(self, names: Sequence[str], tell: Callable[[Readings], None]) -> None:
         """Each alarm of the settings by itself, CloudWatch's together."""
-        here = [name for name in names if name in self._local]
-        elsewhere = [name for name in names if name not in self._local]
-        return {**self._read_local(here), **self._read_elsewhere(elsewhere)}
+        here = list(dict.fromkeys(name for name in names if name in self._local))
+        elsewhere = tuple(dict.fromkeys(name for name in names if name not in self._local))
+        gathering = _Gathering(names, len(here) + bool(elsewhere), tell)
+        for name in here:
+            self._looks.ask(name, lambda name=name: {name: _read(self._local[name])}, gathering.add)  # type: ignore[misc]
+        if elsewhere:
+            self._calls.ask(elsewhere, lambda: self._read_elsewhere(elsewhere), gathering.add)
 
-    def _read_local(self, names: Sequence[str]) -> Mapping[str, AlarmReading]:
-        if len(names) < 2:
-            return {name: _read(self._local[name]) for name in names}
-        with ThreadPoolExecutor(min(SIDE_BY_SIDE, len(names)), "alarms") as pool:
-            return dict(zip(names, pool.map(_read, (self._local[name] for name in names)), strict=True))
+    def read(self, names: Sequence[str]) -> Readings:
+        """What `ask` tells, waited for."""
+        found: dict[str, AlarmReading] = {}
+        told = threading.Event()
 
-    def _read_elsewhere(self, names: Sequence[str]) -> Mapping[str, AlarmReading]:
-        if self._cloudwatch is not None:
-            return self._cloudwatch.read(names)
-        return {name: unreadable(KIND, _nowhere(name)) for name in names}
+        def tell(readings: Readings) -> None:
+            found.update(readings)
+            told.set()
+
+        self.ask(names, tell)
+        told.wait()
+        return found
+
+    def _read_elsewhere(self, names: Sequence[str]) -> Readings:
+        if self._cloudwatch is None:
+            return {name: unreadable(KIND, _nowhere(name)) for name in names}
+        try:
+            found = self._cloudwatch.read(names)
+            return {name: found[name] for name in names}
+        except Exception:
+            logger.exception("the alarms of CloudWatch cannot be read")
+            return dict.fromkeys(names, internal(KIND))
+
+
+class _Gathering:
+    """What was found so far of what one question asked for; told once it is all there."""
+
+    def __init__(self, names: Sequence[str], parts: int, tell: Callable[[Readings], None]) -> None:
+        self._lock = threading.Lock()
+        self._names, self._left, self._tell = names, parts, tell
+        self._found: dict[str, AlarmReading] = {}
+        if not parts:
+            tell({})
+
+    def add(self, readings: Readings) -> None:
+        with self._lock:
+            self._found |= readings
+            self._left -= 1
+            whole = not self._left
+        if whole:
+            # In the order of the question, whichever was found first: people are told of the first ones.
+            self._tell({name: self._found[name] for name in self._names})
 
 
 def _read(source: AlarmSource) -> AlarmReading:
@@ -45,6 +93,10 @@ def _read(source: AlarmSource) -> AlarmReading:
         return source.read()
     except (WorldError, CannotBegin) as error:
         return unreadable(source.kind, error)
+    except Exception:
+        # A bug in one must not keep the others from being read.
+        logger.exception("an alarm of the kind %s cannot be read", source.kind)
+        return internal(source.kind)
 
 
 def _nowhere(name: str) -> AlarmMissing:

@@ -4,7 +4,7 @@ active are counted by the deployment, for two looks may come from two processes.
 from __future__ import annotations
 
 from adapters.alarms.login import authorization
-from adapters.exchange import Answer, exchange
+from adapters.exchange import Answer, CaFileUnusable, exchange
 from domain.alarms import AlarmReading, AlarmState
 from domain.errors import WorldError
 
@@ -37,7 +37,7 @@ class HttpAlarm:
         }
 
     def read(self) -> AlarmReading:
-        """Never unreadable: what does not answer is not well."""
+        """What does not answer is not well. Raises CaFileUnusable: that says nothing of what is checked."""
         wrong = self._wrong()
         state = AlarmState.ALARM if wrong else AlarmState.OK
         return AlarmReading(kind=self.kind, state=state, detail=wrong, in_a_row=self._failures)
@@ -45,6 +45,8 @@ class HttpAlarm:
     def _wrong(self) -> str:
         try:
             answer = self._get()
+        except CaFileUnusable:
+            raise
         except WorldError as error:
             return error.message
         if answer.status != self._status:
@@ -53,5 +55,10 @@ class HttpAlarm:
 
     def _get(self) -> Answer:
         return exchange(
-            "GET", self._url, headers=self._headers, seconds=self._seconds, most=MOST_BYTES, ca_file=self._ca_file
+            "GET",
+            self._url,
+            headers=self._headers,
+            seconds=self._seconds,
+            most=MOST_BYTES if self._text else None,
+            ca_file=self._ca_file,
         )

@@ -6,7 +6,7 @@ A test says what the world does: that an alarm fires, that it is gone, that nobo
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from adapters.alarms.readings import unreadable
 from domain.alarms import AlarmReading, AlarmState
@@ -71,6 +71,10 @@ class MemoryAlarms:
     def read(self, names: Sequence[str]) -> Mapping[str, AlarmReading]:
         """Each by itself."""
         return {name: self._read(name) for name in names}
+
+    def ask(self, names: Sequence[str], tell: Callable[[Mapping[str, AlarmReading]], None]) -> None:
+        """Told at once."""
+        tell(self.read(names))
 
     def _read(self, name: str) -> AlarmReading:
         try:

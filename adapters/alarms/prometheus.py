@@ -45,7 +45,11 @@ class PrometheusAlarm:
         self._seconds, self._ca_file = seconds, ca_file
         self._bounded = above is not None or below is not None
         # One sample is enough where any will do; with bounds every series has to be looked at.
-        asked = {"query": query, "timeout": f"{seconds:g}s", **({} if self._bounded else {"limit": "1"})}
+        asked = {
+            "query": query,
+            "timeout": f"{max(1, math.floor(seconds * 1000))}ms",
+            **({} if self._bounded else {"limit": "1"}),
+        }
         self._body = urlencode(asked).encode()
         self._headers = {
             "Content-Type": "application/x-www-form-urlencoded",

@@ -115,7 +115,7 @@ class NginxBalancer:
                 reachable(host, port, seconds=PROBE_SECONDS)
                 continue
             where = f"http://{joined(host, port)}{self._health_path}"
-            status = exchange("GET", where, seconds=PROBE_SECONDS, most=_MOST_BYTES).status
+            status = exchange("GET", where, seconds=PROBE_SECONDS, most=None).status
             if not 200 <= status < 300:
                 raise WorldError(f"{where} answers {status}")
 

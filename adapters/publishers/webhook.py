@@ -17,8 +17,6 @@ from domain.happenings import Happening, HappeningType
 
 PATIENCE = 86_400.0
 """Seconds after which what a receiver has not taken becomes a dead letter."""
-MOST_BYTES = 4096
-"""Of an answer; nobody reads more."""
 REFUSED = frozenset({400, 410, 413, 415, 422})
 """Answers that concern this very event."""
 
@@ -75,9 +73,8 @@ class WebhookPublisher:
             headers=headers,
             body=body,
             seconds=self._seconds,
-            most=MOST_BYTES,
+            most=None,
             ca_file=self._ca_file,
-            cut=True,
         )
 
     def _read(self, answer: Answer) -> None:

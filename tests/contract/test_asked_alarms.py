@@ -71,7 +71,7 @@ def test_prometheus_is_asked_by_its_own_rules() -> None:
     assert (path, below) == ("/api/v1/query", "/prom/api/v1/query")
     assert headers["Content-Type"] == "application/x-www-form-urlencoded"
     assert b"limit=1" in body
-    assert b"timeout=5s" in body
+    assert b"timeout=5000ms" in body
     # Every series may be the one that is beyond the bound.
     assert b"limit" not in bounded
 
@@ -154,7 +154,9 @@ def checked(told: Server, **more: Any) -> tuple[AlarmState | None, str]:
         (302, b"", {"status": 302}, OK, ""),
         (200, "bereit: größer".encode(), {"text": "größer"}, OK, ""),
         (200, b"starting", {"text": "ready"}, ALARM, "lacks the text"),
-        (200, b"x" * (MOST_BYTES + 1), {}, ALARM, "more than"),
+        (200, b"x" * (MOST_BYTES + 1), {"text": "x"}, ALARM, "more than"),
+        # Nobody wants it then.
+        (200, b"x" * (MOST_BYTES + 1), {}, OK, ""),
     ],
 )
 def test_what_an_answer_means(status: int, body: bytes, wanted: dict[str, Any], state: AlarmState, detail: str) -> None:
@@ -196,6 +198,23 @@ def test_over_tls_the_server_must_be_known(tmp_path: Path) -> None:
         with pytest.raises(WorldError, match="certificate verify failed"):
             PrometheusAlarm(url=told.url, query="up").read()
         assert "certificate verify failed" in HttpAlarm(url=told.url).read().detail
+
+
+@pytest.mark.parametrize("kind", [HttpAlarm, PrometheusAlarm])
+def test_certificates_that_cannot_be_read_say_nothing_of_the_server(kind: Any, tmp_path: Path) -> None:
+    (tmp_path / "text.pem").write_text("no certificate")
+    more = {"query": "up"} if kind is PrometheusAlarm else {}
+    for name in ("nowhere.pem", "text.pem"):
+        file = str(tmp_path / name)
+        alarm = kind(url="https://127.0.0.1:1/", ca_file=file, **more)
+        (reading,) = ChosenAlarms({"shop": alarm}).read(["shop"]).values()
+        assert (reading.state, reading.lasting) == (None, True)
+        assert file in reading.detail
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(2.5, b"2500ms"), (10, b"10000ms"), (0.0001, b"1ms")])
+def test_prometheus_is_told_its_time_in_whole_units(seconds: float, told: bytes) -> None:
+    assert b"timeout=" + told in PrometheusAlarm(url="http://a", query="up", seconds=seconds)._body.split(b"&")
 
 
 def test_slow_ones_are_waited_for_together() -> None:

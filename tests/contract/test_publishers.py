@@ -14,8 +14,7 @@ import pytest
 from kombu import Connection, Exchange, Queue
 from kombu.simple import SimpleQueue
 
-from adapters import aws as aws_module
-from adapters.aws import Aws, AwsAccess
+from adapters.aws import Aws, AwsAccess, Patience
 from adapters.publishers.cloudwatch import METRICS, CloudWatchPublisher
 from adapters.publishers.eventbridge import EventBridgePublisher
 from adapters.publishers.exchange import ExchangePublisher
@@ -48,7 +47,8 @@ class Rig:
 
 
 def nowhere() -> Aws:
-    return Aws(AwsAccess(region=REGION, endpoint_url=f"http://127.0.0.1:{free_port()}", **KEYS))
+    access = AwsAccess(region=REGION, endpoint_url=f"http://127.0.0.1:{free_port()}", **KEYS)
+    return Aws(access, Patience(tries=1))
 
 
 def memory(_: pytest.FixtureRequest) -> Iterator[Rig]:
@@ -152,8 +152,7 @@ RIGS = {made.__name__: made for made in (memory, exchange, sns, eventbridge, clo
 
 
 @pytest.fixture(params=RIGS)
-def rig(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
-    monkeypatch.setattr(aws_module, "TRIES", 1)
+def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
     yield from RIGS[request.param](request)
 
 

@@ -95,6 +95,15 @@ def test_secrets_reach_the_alarm_they_are_for(monkeypatch: pytest.MonkeyPatch) -
         ({"errors": {**ERRORS, "token": "", "password": "hush"}}, "username and password belong together"),
         ({"health": {**HEALTH, "status": 999}}, "health.status: Input should be less than or equal to 599"),
         ({"health": {**HEALTH, "seconds": 11}}, "health.seconds: Input should be less than or equal to 10"),
+        (
+            {"errors": {**ERRORS, "url": "http://[::1/hush"}},
+            "errors.url: Value error, needs a host and, if any, a port",
+        ),
+        ({"health": {**HEALTH, "url": "http://[hush]/h"}}, "health.url: Value error, needs a host"),
+        ({"health": {**HEALTH, "url": "http://a]b/hush"}}, "health.url: Value error, needs a host"),
+        ({"health": {**HEALTH, "url": "http://hush:99999/"}}, "health.url: Value error, needs a host"),
+        ({"health": {**HEALTH, "url": "http://hush:x/"}}, "health.url: Value error, needs a host"),
+        ({"health": {**HEALTH, "url": "http://hush..internal/"}}, "health.url: Value error, needs a host"),
         ({"health": {"kind": "http", "url": "https://hush\n/"}}, "health.url: String should match"),
     ],
 )

@@ -85,6 +85,8 @@ def test_the_example_shows_every_kind_and_field_and_is_good(monkeypatch: pytest.
         ({"web": {**HAPROXY, "server_options": "inter 1s; hush"}}, "web.server_options: String should match"),
         ({"edge": {**WEBHOOK, "secret": "hush"}}, "edge.secret: Value should have at least 16"),
         ({"edge": {**WEBHOOK, "url": "https://user:hush@host/"}}, "edge.url: String should match"),
+        ({"edge": {**WEBHOOK, "url": "http://[::1/hush"}}, "edge.url: Value error, needs a host and, if any, a port"),
+        ({"edge": {**WEBHOOK, "url": "http://hush:70000/"}}, "edge.url: Value error, needs a host"),
         ({"site": {"kind": "nginx", "upstream": "web"}}, "site.upstream_file: Field required"),
         ({"site": {"kind": "nginx", "upstream": "a{", "upstream_file": "/x"}}, "site.upstream: String should match"),
     ],

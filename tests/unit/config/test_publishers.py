@@ -56,6 +56,8 @@ def test_the_example_is_a_good_one() -> None:
         {"chat": {**CHAT, "secret": "hush"}},
         {"chat": {**CHAT, "url": "ftp://hush.internal"}},
         {"chat": {**CHAT, "url": "https://user:hush@chat.internal"}},
+        {"chat": {**CHAT, "url": "http://[::1/hush"}},
+        {"chat": {**CHAT, "url": "https://hush.internal:0/"}},
         {"chat": {**CHAT, "form": "hush"}},
         {"chat": {**CHAT, "events": ["hush"]}},
         {"chat": {**CHAT, "seconds": 61}},

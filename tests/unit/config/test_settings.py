@@ -322,6 +322,21 @@ def test_a_queue_alone_is_heard_and_makes_no_hooks(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
+    "name",
+    ["AGENT__METADATA_URL", "BUNDLES__BASE_URL", "S3__ENDPOINT_URL", "GITHUB__API_URL", "AWS__ENDPOINT_URL",
+     "AWS__LIFECYCLE_QUEUE_URL"],
+)  # fmt: skip
+@pytest.mark.parametrize("url", ["http://[::1/hush", "http://hush:x/", "https://hush..internal", "http://hush:0"])
+def test_a_url_that_nobody_can_ask_is_refused_and_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, name: str, url: str
+) -> None:
+    monkeypatch.setenv(f"SLIPWAY_{name}", url)
+    with pytest.raises(InvalidSettings, match=f"SLIPWAY_{name}: needs a host and, if any, a port") as caught:
+        load_settings()
+    assert "hush" not in caught.value.message
+
+
+@pytest.mark.parametrize(
     ("without", "changed", "why"),
     [
         (["ENABLED"], {}, "needs aws.enabled"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from adapters.alarms.cloudwatch import CloudWatchAlarms
+from adapters.aws import IMPATIENT
 from adapters.environments.auto_scaling import AutoScalingEnvironment
 from adapters.environments.command import CommandEnvironment
 from adapters.environments.instances import SingleInstances
@@ -16,7 +18,15 @@ from domain.fleet import Instance, TargetKind
 from domain.scaling import ScalingHook
 from tests.unit.tasks.engine import Engine
 from tests.unit.workflows.engine_values import a_group
-from workers.wiring import make_environments, make_fleet, make_lifecycle_queue, make_scaling, make_site
+from workers.wiring import (
+    make_alarms,
+    make_aws,
+    make_environments,
+    make_fleet,
+    make_lifecycle_queue,
+    make_scaling,
+    make_site,
+)
 
 
 def test_the_api_names_the_github_tokens_of_the_settings_and_tells_none() -> None:
@@ -29,6 +39,17 @@ def test_the_api_names_the_github_tokens_of_the_settings_and_tells_none() -> Non
     with pytest.raises(OperationNotSupported, match="work"):
         delete_git_hub_account_token(site, {"tokenName": "work"})
     assert "a-secret" not in repr(site)
+
+
+def test_a_look_at_cloudwatch_is_one_short_try_and_other_calls_are_not() -> None:
+    settings = Settings(aws={"enabled": True, "endpoint_url": "http://127.0.0.1:1"})
+    config = make_aws(settings, IMPATIENT).client("cloudwatch").meta.config
+    assert config.connect_timeout + config.read_timeout <= settings.limits.alarm_seconds
+    assert config.retries["total_max_attempts"] == 1
+    cloudwatch = make_alarms(settings)._cloudwatch
+    assert isinstance(cloudwatch, CloudWatchAlarms)
+    assert cloudwatch._aws._patience == IMPATIENT
+    assert make_aws(settings).client("ec2").meta.config.retries["total_max_attempts"] > 1
 
 
 VMS = {"vms": {"provision": ["/bin/true"], "retire": ["/bin/true"], "environment": {"TOKEN": "a-secret"}}}

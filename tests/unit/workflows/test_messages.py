@@ -94,7 +94,7 @@ def sent_today() -> dict[str, dict[str, Any]]:
         "undo_traffic": tap.send(canvas.undo_traffic("d-AAAAAAAAA", "web-1")),
         "block_traffic": tap.send(canvas.host_again(PASSING, BEHIND[1:], **REST)),
         "allow_traffic": tap.send(canvas.host_again(PASSING, BEHIND[11:], **REST)),
-        "alarms": tap.send(canvas.alarms("d-AAAAAAAAA", pickup_seconds=300)),
+        "alarms": tap.send(canvas.alarms("d-AAAAAAAAA", expires=30)),
         "settle": tap.send(canvas.settle("d-AAAAAAAAA")),
         "announce": tap.send(canvas.announce()),
         "vanished": tap.send(canvas.vanished(15)),
