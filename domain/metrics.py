@@ -102,7 +102,10 @@ EVENTS_WAITING = Family(
 EVENTS_TOLD = Family(
     name="slipway_events_told_total",
     kind=Kind.COUNTER,
-    meaning="Events by channel and outcome: `told`, `dead` (now dead letters); `failed` counts tries.",
+    meaning=(
+        "Events by channel and outcome: `told`, `dead` (now dead letters); `failed` counts tries. What a channel does "
+        "not want counts nowhere."
+    ),
     labels=("channel", "outcome"),
 )
 EVENTS_LOST = Family(

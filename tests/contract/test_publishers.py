@@ -23,7 +23,7 @@ from adapters.publishers.memory import MemoryPublisher
 from adapters.publishers.origin import Origin
 from adapters.publishers.sns import SnsPublisher
 from adapters.publishers.webhook import WebhookPublisher
-from domain.channels import Refusal
+from domain.channels import Delivery, Refusal
 from domain.errors import PublishRefused, WorldError
 from domain.happenings import Happening, HappeningType, Topic
 from domain.ports import Publisher
@@ -46,6 +46,10 @@ class Rig:
     def happening(self, number: int) -> Happening:
         return a_happening(number, topics=self.topics)
 
+    def unwanted(self) -> Happening:
+        """One that this channel is not told of; without a topic, SNS has nobody to tell."""
+        return a_happening(0, HappeningType.TRIGGER_TEST)
+
 
 def nowhere() -> Aws:
     return Aws(AwsAccess(region=REGION, endpoint_url=f"http://127.0.0.1:{free_port()}", **KEYS))
@@ -53,6 +57,7 @@ def nowhere() -> Aws:
 
 def memory(_: pytest.FixtureRequest) -> Iterator[Rig]:
     publisher, gone = MemoryPublisher(at_once=3), MemoryPublisher()
+    publisher.unwanted = gone.unwanted = {a_happening(0).event_id}
     gone.away = True
     yield Rig(publisher, lambda: [each.event_id for each in publisher.heard], lambda: gone)
 
@@ -159,10 +164,12 @@ def rig(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 def tell(publisher: Publisher, happenings: Sequence[Happening]) -> None:
     """As the teller does."""
-    left = list(happenings)
+    left = [happening for happening in happenings if publisher.wants(happening)]
     while left:
-        done = publisher.publish(left).done
+        delivery = publisher.publish(left)
+        done = delivery.done
         assert 1 <= done <= len(left)
+        assert 0 <= delivery.left_out <= done
         del left[:done]
 
 
@@ -178,15 +185,20 @@ def test_what_is_told_again_has_the_same_id(rig: Rig) -> None:
     assert set(rig.heard()) == {rig.happening(1).event_id}
 
 
-def test_what_it_has_no_word_for_is_done_with(rig: Rig) -> None:
-    happenings = [
-        a_happening(1, HappeningType.TRIGGER_TEST),
-        rig.happening(2),
-        a_happening(3, HappeningType.TRIGGER_TEST),
-    ]
-    tell(rig.publisher, happenings)
-    wanted = happenings if isinstance(rig.publisher, MemoryPublisher) else happenings[1:2]
-    assert rig.heard() == [happening.event_id for happening in wanted]
+def test_it_says_what_it_wants_without_asking_anybody(rig: Rig) -> None:
+    """A channel that is away says so too: what it does not want is no dead letter of its."""
+    wanted, unwanted = rig.happening(2), rig.unwanted()
+    for publisher in (rig.publisher, rig.away()):
+        assert [publisher.wants(each) for each in (unwanted, wanted)] == [False, True]
+    tell(rig.publisher, [unwanted, wanted, unwanted])
+    assert rig.heard() == [wanted.event_id]
+
+
+def test_what_it_wants_of_every_kind_it_has_a_word_for(rig: Rig) -> None:
+    for number, kind in enumerate(HappeningType):
+        happening = a_happening(number, kind, topics=rig.topics)
+        if rig.publisher.wants(happening):
+            assert rig.publisher.publish([happening]) == Delivery(done=1), kind
 
 
 def test_one_that_is_away_says_so_soon_and_tells_no_secret(rig: Rig) -> None:
@@ -208,9 +220,16 @@ def test_a_topic_that_is_gone_keeps_it_from_no_other(aws: FakeAws) -> None:
     delivery = publisher.publish([happening])
     assert inbox.ids() == [happening.event_id]
     (refusal,) = delivery.refusals
-    assert (delivery.done, refusal.happening) == (1, happening.model_copy(update={"topics": (gone,)}))
+    assert (delivery.done, delivery.left_out) == (1, 0)
+    assert refusal.happening == happening.model_copy(update={"topics": (gone,)})
     assert "takes nothing (NotFound" in refusal.why
     assert isinstance(refusal, Refusal)
+
+
+def test_what_every_topic_refuses_is_told_to_nobody(aws: FakeAws) -> None:
+    gone = [Topic(trigger=name, arn=f"arn:aws:sns:{REGION}:123456789012:{name}") for name in ("a", "b")]
+    delivery = SnsPublisher(aws.access, ORIGIN).publish([a_happening(1, topics=gone)])
+    assert (delivery.done, delivery.left_out, len(delivery.refusals)) == (1, 1, 2)
 
 
 def test_a_fifo_topic_drops_what_it_knows(aws: FakeAws) -> None:
@@ -262,7 +281,7 @@ def test_every_metric_and_how_long_it_took(aws: FakeAws) -> None:
     publisher = CloudWatchPublisher(aws.access, namespace="Metrics", now=lambda: NOW)
     ends = [a_happening(at, kind, create_time=NOW - 60) for at, kind in enumerate(METRICS)]
     old = a_happening(9, at=NOW - 14 * 86_400)
-    assert publisher.publish([*ends, old]).done == len(ends) + 1
+    assert publisher.publish([*ends, old]) == Delivery(done=len(ends) + 1, left_out=1)
     listed = aws.client("cloudwatch").list_metrics(Namespace="Metrics")["Metrics"]
     assert sorted({each["MetricName"] for each in listed}) == sorted([*METRICS.values(), "DeploymentDuration"])
     assert len({each["MetricName"] for each in listed}) == 7

@@ -329,7 +329,7 @@ def test_the_triggers_of_the_group_hear_of_it_and_nothing_is_promised_that_is_fo
     assert deployment.creator == creator
     told = deployment_happening(deployment, HappeningType.DEPLOYMENT_FAILURE, at=NOW)
     assert told.topics == (Topic(trigger="t", arn="arn:sns:t"),)
-    assert deployment.auto_rollback_configuration is deployment.ec2_deployment_options is None
+    assert (deployment.auto_rollback_configuration, deployment.ec2_deployment_options) == (None, None)
 
 
 def test_the_group_does_not_remember_a_deployment_of_some_hosts() -> None:
