@@ -117,7 +117,7 @@ EVENTS_LOST = Family(
 DEAD_LETTERS = Family(
     name="slipway_dead_letters",
     kind=Kind.GAUGE,
-    meaning="Events that a channel did not take and that wait for `slipway events --redrive`.",
+    meaning="Events that a channel did not take and that wait for `slipway events --redrive` or `--drop`.",
     labels=("channel",),
 )
 CHANNEL_FAILING = Family(
