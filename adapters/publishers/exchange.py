@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Sequence
+from typing import cast
 
 from kombu import Connection, Exchange, Producer
 from kombu.exceptions import OperationalError
@@ -24,7 +26,11 @@ class ExchangePublisher:
 
     def __init__(self, connection: Connection, *, exchange: str) -> None:
         self._connection = connection
+        # What a broker refuses (rights that are missing, an exchange of that name with another type) is mended there.
+        errors = (OperationalError, OSError, *connection.connection_errors, *connection.channel_errors)
+        self._away = cast("tuple[type[Exception], ...]", errors)
         self._exchange = Exchange(exchange, type="topic", durable=True)
+        self._open: Connection | None = None
         self._producer: Producer | None = None
         self._lock = threading.Lock()
 
@@ -44,10 +50,18 @@ class ExchangePublisher:
                     raise
         return Delivery(done=len(happenings))
 
+    def close(self) -> None:
+        """Close its connection; whatever is published later opens another."""
+        opened, self._open, self._producer = self._open, None, None
+        if opened is not None:
+            with contextlib.suppress(*self._away):
+                opened.release()
+
     def _publish(self, happening: Happening) -> None:
+        message = own_form(happening)
         try:
-            self._open().publish(
-                own_form(happening),
+            self._ready().publish(
+                message,
                 routing_key=happening.type.routing_key,
                 message_id=happening.event_id,
                 serializer="json",
@@ -55,11 +69,12 @@ class ExchangePublisher:
                 retry=True,
                 retry_policy={"max_retries": 3, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 1.0},
             )
-        except (OperationalError, ConnectionError, OSError) as error:
-            self._producer = None
+        except self._away as error:
+            self.close()
             raise WorldError(f"the broker did not take event {happening.event_id}: {error}") from error
 
-    def _open(self) -> Producer:
+    def _ready(self) -> Producer:
         if self._producer is None:
-            self._producer = Producer(self._connection.clone(), exchange=self._exchange, auto_declare=True)
+            self._open = self._connection.clone()
+            self._producer = Producer(self._open, exchange=self._exchange, auto_declare=True)
         return self._producer

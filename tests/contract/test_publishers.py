@@ -28,6 +28,7 @@ from domain.errors import PublishRefused, WorldError
 from domain.happenings import Happening, HappeningType, Topic
 from domain.ports import Publisher
 from tests.aws import KEYS, REGION, FakeAws, fake_aws
+from tests.rabbitmq import RabbitMQ
 from tests.receivers import NOW, SECRET, Inbox, Receiver, a_happening, receiving
 from tests.services import free_port
 
@@ -63,7 +64,22 @@ def memory(_: pytest.FixtureRequest) -> Iterator[Rig]:
 
 
 def exchange(request: pytest.FixtureRequest) -> Iterator[Rig]:
-    with Connection(request.getfixturevalue("redis_url").replace("unix://", "redis+socket://")) as connection:
+    url = request.getfixturevalue("redis_url").replace("unix://", "redis+socket://")
+    yield from on_broker(Connection(url), Connection(f"redis://127.0.0.1:{free_port()}"))
+
+
+def exchange_on_rabbitmq(request: pytest.FixtureRequest) -> Iterator[Rig]:
+    url = request.getfixturevalue("rabbitmq_url")
+    yield from on_broker(confirmed(url), confirmed(f"amqp://127.0.0.1:{free_port()}"))
+
+
+def confirmed(url: str) -> Connection:
+    """A connection to RabbitMQ as the settings make it: what is published is confirmed."""
+    return Connection(url, transport_options={"confirm_publish": True})
+
+
+def on_broker(broker: Connection, gone: Connection) -> Iterator[Rig]:
+    with broker as connection:
         name = f"events-{free_port()}"
         queue = Queue(name, Exchange(name, type="topic", durable=True), routing_key="#")
         inbox = SimpleQueue(connection, queue)  # type: ignore[arg-type]
@@ -77,8 +93,9 @@ def exchange(request: pytest.FixtureRequest) -> Iterator[Rig]:
                     message.ack()
             return heard
 
-        gone = Connection(f"redis://127.0.0.1:{free_port()}")
-        yield Rig(ExchangePublisher(connection, exchange=name), read, lambda: ExchangePublisher(gone, exchange=name))
+        with contextlib.closing(ExchangePublisher(connection, exchange=name)) as publisher:
+            yield Rig(publisher, read, lambda: ExchangePublisher(gone, exchange=name))
+        inbox.close()
 
 
 def sns(request: pytest.FixtureRequest) -> Iterator[Rig]:
@@ -153,7 +170,8 @@ def aws() -> Iterator[FakeAws]:
         yield server
 
 
-RIGS = {made.__name__: made for made in (memory, exchange, sns, eventbridge, cloudwatch, webhook)}
+MADE = (memory, exchange, exchange_on_rabbitmq, sns, eventbridge, cloudwatch, webhook)
+RIGS = {made.__name__: made for made in MADE}
 
 
 @pytest.fixture(params=RIGS)
@@ -211,6 +229,90 @@ def test_one_that_is_away_says_so_soon_and_tells_no_secret(rig: Rig) -> None:
 
 def test_patience_is_positive_or_endless(rig: Rig) -> None:
     assert rig.publisher.patience is None or rig.publisher.patience >= 60
+
+
+Publishing = Callable[[Connection], ExchangePublisher]
+
+
+class TestExchangeOnRabbitmq:
+    """What a broker refuses that somebody can mend: the channel is away for so long, and nothing of it is given up."""
+
+    @pytest.fixture
+    def name(self) -> str:
+        return f"events-{free_port()}"
+
+    @pytest.fixture
+    def publishing(self, name: str) -> Iterator[Publishing]:
+        with contextlib.ExitStack() as opened:
+            yield lambda connection: opened.enter_context(
+                contextlib.closing(ExchangePublisher(connection, exchange=name))
+            )
+
+    @pytest.fixture
+    def stranger(self, rabbitmq: RabbitMQ, name: str) -> Iterator[Callable[[], Exchange]]:
+        """Declares an exchange of that name with another type."""
+        with confirmed(rabbitmq.url) as connection:
+            yield lambda: declared(Exchange(name, type="fanout", durable=True)(connection.default_channel))
+
+    def test_rights_that_are_missing(self, rabbitmq: RabbitMQ, name: str, publishing: Publishing) -> None:
+        rabbitmq.control("add_user", name, "a-password")
+        publisher = publishing(confirmed(rabbitmq.url_of(name, "a-password")))
+        for rights in (("", "", ""), (".*", "", ""), ("", ".*", "")):
+            rabbitmq.control("set_permissions", name, *rights)
+            with pytest.raises(WorldError, match="refused") as told:
+                publisher.publish([a_happening(1)])
+            assert "a-password" not in str(told.value)
+        rabbitmq.control("set_permissions", name, ".*", ".*", ".*")
+        assert publisher.publish([a_happening(1), a_happening(2)]) == Delivery(done=2)
+
+    def test_a_password_that_is_wrong(self, rabbitmq: RabbitMQ, name: str, publishing: Publishing) -> None:
+        publisher = publishing(confirmed(rabbitmq.url_of(name, "another")))
+        with pytest.raises(WorldError):
+            publisher.publish([a_happening(1)])
+        rabbitmq.control("add_user", name, "another")
+        rabbitmq.control("set_permissions", name, ".*", ".*", ".*")
+        assert publisher.publish([a_happening(1)]) == Delivery(done=1)
+
+    def test_an_exchange_of_another_type(
+        self, rabbitmq: RabbitMQ, publishing: Publishing, stranger: Callable[[], Exchange]
+    ) -> None:
+        publisher, other = publishing(confirmed(rabbitmq.url)), stranger()
+        for _ in range(3):
+            with pytest.raises(WorldError, match="inequivalent arg 'type'"):
+                publisher.publish([a_happening(1)])
+        other.delete()
+        assert publisher.publish([a_happening(1)]) == Delivery(done=1)
+
+    def test_an_exchange_that_is_deleted_meanwhile(self, rabbitmq: RabbitMQ, name: str, publishing: Publishing) -> None:
+        publisher = publishing(confirmed(rabbitmq.url))
+        publisher.publish([a_happening(1)])
+        with confirmed(rabbitmq.url) as connection:
+            Exchange(name, type="topic")(connection.default_channel).delete()
+        with contextlib.suppress(WorldError):
+            publisher.publish([a_happening(2)])
+        assert publisher.publish([a_happening(2)]) == Delivery(done=1)
+
+    def test_a_try_leaves_no_connection_behind(
+        self, rabbitmq: RabbitMQ, publishing: Publishing, stranger: Callable[[], Exchange]
+    ) -> None:
+        opened: list[Connection] = []
+
+        class Counted(Connection):
+            def clone(self, **more: Any) -> Connection:
+                opened.append(super().clone(**more))
+                return opened[-1]
+
+        stranger()
+        publisher = publishing(Counted(rabbitmq.url, transport_options={"confirm_publish": True}))
+        for _ in range(3):
+            with pytest.raises(WorldError):
+                publisher.publish([a_happening(1)])
+        assert [each.connected for each in opened] == [False] * 3
+
+
+def declared(exchange: Exchange) -> Exchange:
+    exchange.declare()
+    return exchange
 
 
 def test_a_topic_that_is_gone_keeps_it_from_no_other(aws: FakeAws) -> None:
