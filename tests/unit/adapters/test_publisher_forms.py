@@ -180,6 +180,7 @@ def test_states_are_those_of_eventbridge() -> None:
     assert set(STATES.values()) == {"START", "QUEUED", "READY", "SUCCESS", "FAILURE", "STOP"}
     assert TRIGGER_EVENTS - STATES.keys() == {HappeningType.DEPLOYMENT_ROLLBACK}
     assert eventbridge_event(a_happening(1, HappeningType.TRIGGER_TEST), ORIGIN) is None
+    assert eventbridge_event(a_happening(1, HappeningType.INSTANCE_SKIPPED), ORIGIN) is None
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
