@@ -60,8 +60,8 @@ def _why_unfit(folder: Path, kept: Kept, host: Rooted, *, present: bool) -> str 
     if status is None or kind_of(status.st_mode) is not kept.kind:
         return "its copy is gone"
     # A link or a `..` on the way could lead anywhere by now, out of the root too.
-    above = host.prefix + kept.path.rpartition("/")[0]
-    return None if os.path.realpath(above) == (above or "/") else "its path leads elsewhere by now"
+    above = host.prefix + kept.path.rpartition("/")[0] or "/"
+    return None if os.path.realpath(above) == above else "its path leads elsewhere by now"
 
 
 def sweep(folder: Path, kept: Iterable[Kept]) -> None:

@@ -8,13 +8,15 @@ import stat
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import pytest
 
+from adapters.host import keeping
+from adapters.host.rooted import Rooted
 from domain.errors import InstallError
-from domain.install import InstallSummary
+from domain.install import InstallSummary, Kept, Kind
 from domain.keeping import Keeping, Restoring
 from tests.unit.adapters.installing_site import Site, lay
 
@@ -244,6 +246,14 @@ def test_the_directory_of_what_comes_back_stays_or_is_made(group: Group) -> None
     assert not (group.root / "srv/app/conf").exists()
     group.deploy({}, back_to=1)
     assert (group.root / "srv/app/conf/z").read_text() == "a user's"
+
+
+def test_right_below_the_root_of_the_machine_wherever_the_agent_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "1").write_text("a user's")
+    monkeypatch.chdir(tmp_path)
+    assert keeping.unfit(tmp_path, [Kept("1", "/motd", Kind.FILE, 8, 1.0)], Rooted(PurePath("/"))) == {}
 
 
 def test_the_plan_and_the_description_show_it(group: Group) -> None:
