@@ -2,7 +2,7 @@
 
 `bundle` and `host` map paths to what lies there: `"file"`, `"-> target"`, an octal mode for a directory, or a mapping
 of `Found` members. `record` lists what the previous revision made, `kept` the copies there are of others' files and
-`unfit` those that cannot be put back, `changed` where something else lies by now than Install put; `keeping` is the rule
+`unfit` those that cannot be put back, `changed` where something else lies than Install put there; `keeping` is the rule
 for them.
 """
 
