@@ -128,6 +128,7 @@ def idle_world(host: str, folder: Path, tell: Callable[[AgentReport], None], tim
         install=lambda *_, **__: "",
         on_disk=lambda records: "",
         commit=lambda records: None,
+        own=lambda records: None,
         run_scripts=wait,
         prune=lambda group, spare: None,
         tell=tell,

@@ -195,6 +195,8 @@ def rollback(group: str, to: str | None, watch: bool, as_json: bool) -> None:
         revision=earlier.revision,
         file_exists_behavior=earlier.file_exists_behavior,
         description=f"Rollback to {earlier.deployment_id}",
+        # The alarm may be active for what this mends.
+        override_alarm_configuration=AlarmConfiguration(enabled=False),
         back_to=earlier.began,
     )
     deployment_id = create_deployment(world(), request)

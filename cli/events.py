@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
+from collections import Counter
 from collections.abc import Iterator
 
 import click
@@ -12,6 +14,9 @@ from cli.world import answer, json_option, world
 from domain.channels import DeadLetter
 from domain.errors import InvalidInput, PublishRefused, WorldError
 from domain.happenings import Happening
+from domain.ports import Publisher
+
+logger = logging.getLogger(__name__)
 
 PAGE = 200
 
@@ -21,15 +26,21 @@ PAGE = 200
 @click.option("--deployment", help="Only events of this deployment.")
 @click.option("--dead", is_flag=True, help="Print events that a channel did not take, and why.")
 @click.option("--redrive", metavar="CHANNEL", help="Tell a channel what it did not take; what it takes is forgotten.")
+@click.option("--drop", metavar="CHANNEL", help="Forget what a channel did not take, untold.")
 @json_option
-def events(keep_on: bool, deployment: str | None, dead: bool, redrive: str | None, as_json: bool) -> None:
+def events(
+    keep_on: bool, deployment: str | None, dead: bool, redrive: str | None, drop: str | None, as_json: bool
+) -> None:
     """Print deployment and instance events, oldest first."""
+    if sum((keep_on, dead, redrive is not None, drop is not None)) > 1:
+        raise click.UsageError("--follow, --dead, --redrive and --drop are used one at a time")
     if redrive is not None:
-        _redrive(redrive, as_json=as_json)
+        _redrive(redrive, deployment, as_json=as_json)
+    elif drop is not None:
+        _drop(drop, deployment, as_json=as_json)
     elif dead:
-        for channel, _, letter in _dead_letters():
-            if deployment in (None, letter.happening.deployment_id):
-                click.echo(_dead_line(channel, letter, as_json=as_json))
+        for channel, _, letter in _dead_letters(deployment):
+            click.echo(_dead_line(channel, letter, as_json=as_json))
     else:
         _print_history(deployment, keep_on=keep_on, as_json=as_json)
 
@@ -48,36 +59,78 @@ def _print_history(deployment: str | None, *, keep_on: bool, as_json: bool) -> N
             time.sleep(0.3)
 
 
-def _dead_letters(of: str | None = None) -> Iterator[tuple[str, str, DeadLetter]]:
+def _dead_letters(deployment: str | None, *, of: str | None = None) -> Iterator[tuple[str, str, DeadLetter]]:
     """Channel, place and letter."""
-    for channel in [of] if of else [state.name for state in world().store.channels()]:
+    for channel in [of] if of else _channels():
         after = ""
         while page := world().store.dead_letters(channel, after=after, limit=PAGE):
             for after, letter in page:
-                yield channel, after, letter
+                if deployment in (None, letter.happening.deployment_id):
+                    yield channel, after, letter
 
 
-def _redrive(channel: str, *, as_json: bool) -> None:
-    """Tell a channel its dead letters from here; ends at the first that is not taken, with exit code 1."""
+def _channels() -> list[str]:
+    return [state.name for state in world().store.channels()]
+
+
+def _redrive(channel: str, deployment: str | None, *, as_json: bool) -> None:
+    """Tell a channel its dead letters from here. What is refused stays and is in no other's way; a channel that is away
+    ends it. Exit code 1 where either came about."""
     publisher = world().publishers.get(channel)
     if publisher is None:
         known = ", ".join(world().publishers)
         raise InvalidInput(f"There is no channel {channel} in the settings of this command; it knows {known}.")
-    told, problem = 0, None
-    for _, place, letter in _dead_letters(channel):
+    counts, refusal, away = Counter[str](told=0, refused=0, unwanted=0), "", ""
+    for _, place, letter in _dead_letters(deployment, of=channel):
+        wanted = publisher.wants(letter.happening)
         try:
-            refusals = publisher.publish([letter.happening]).refusals
-        except (WorldError, PublishRefused) as error:
-            problem = error.message
-        else:
-            problem = refusals[0].why if refusals else None
-        if problem is not None:
+            why = _refusal(publisher, letter.happening) if wanted else None
+        except WorldError as error:
+            away = error.message
             break
-        world().store.forget_dead_letters(channel, [place])
-        told += 1
-    text = f"{channel} was told {told} events" + (f", and did not take the next: {problem}" if problem else "")
-    answer({"channel": channel, "told": told, "problem": problem}, text, as_json=as_json)
-    raise SystemExit(1 if problem else 0)
+        if why is None:
+            world().store.forget_dead_letters(channel, [place])
+        refusal = why or refusal
+        counts["refused" if why else "told" if wanted else "unwanted"] += 1
+    text = _outcome(channel, counts, refusal, away)
+    answer({"channel": channel, **counts, "problem": away or refusal or None}, text, as_json=as_json)
+    raise SystemExit(1 if away or refusal else 0)
+
+
+def _refusal(publisher: Publisher, happening: Happening) -> str | None:
+    """Tell it; why it is refused, if it is. Raises WorldError where the channel is away."""
+    try:
+        refusals = publisher.publish([happening]).refusals
+    except PublishRefused as error:
+        return error.message
+    except WorldError:
+        raise
+    except Exception as error:
+        logger.exception("a publisher met an internal error")
+        return f"internal error: {type(error).__name__}"
+    return refusals[0].why if refusals else None
+
+
+def _outcome(channel: str, counts: Counter[str], refusal: str, away: str) -> str:
+    parts = [
+        f"{channel} was told {counts['told']} events",
+        f"{counts['unwanted']} it does not want are forgotten" if counts["unwanted"] else "",
+        f"{counts['refused']} refused and kept ({refusal})" if refusal else "",
+        f"it ended there: {away}" if away else "",
+    ]
+    return "; ".join(filter(None, parts))
+
+
+def _drop(channel: str, deployment: str | None, *, as_json: bool) -> None:
+    """Forget a channel's dead letters, all or those of one deployment."""
+    known = _channels()
+    if channel not in known:
+        raise InvalidInput(f"There is no channel {channel}; there are {', '.join(known) or 'none yet'}.")
+    places = [place for _, place, _ in _dead_letters(deployment, of=channel)]
+    for first in range(0, len(places), PAGE):
+        world().store.forget_dead_letters(channel, places[first : first + PAGE])
+    text = f"{len(places)} dead letters of {channel} are dropped"
+    answer({"channel": channel, "dropped": len(places)}, text, as_json=as_json)
 
 
 def _dead_line(channel: str, letter: DeadLetter, *, as_json: bool) -> str:

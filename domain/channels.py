@@ -57,4 +57,6 @@ class Delivery(Value):
     """What came of telling a channel: how many happenings it is done with, and what of them was refused."""
 
     done: int
+    left_out: int = 0
+    """How many of these nobody was told of."""
     refusals: tuple[Refusal, ...] = ()

@@ -17,7 +17,7 @@ ROLLBACK = "codeDeployRollback"
 
 
 class HappeningType(StrEnum):
-    """The event types a trigger can subscribe to, and two that only we have."""
+    """The event types a trigger can subscribe to, and three that only we have."""
 
     DEPLOYMENT_START = "DeploymentStart"
     DEPLOYMENT_SUCCESS = "DeploymentSuccess"
@@ -32,6 +32,8 @@ class HappeningType(StrEnum):
 
     DEPLOYMENT_QUEUED = "DeploymentQueued"
     """Ours: it waits until its group is free. Told beside its start."""
+    INSTANCE_SKIPPED = "InstanceSkipped"
+    """Ours: it was begun with and nothing was done on it, for it is no more or a stop came first. No failure."""
     TRIGGER_TEST = "TriggerTest"
     """Ours: triggers were stored, and each of their topics is to hear that it can be reached."""
 
@@ -52,6 +54,7 @@ TERMINAL: frozenset[HappeningType] = frozenset(
 
 TRIGGER_EVENTS: frozenset[HappeningType] = frozenset(HappeningType) - {
     HappeningType.DEPLOYMENT_QUEUED,
+    HappeningType.INSTANCE_SKIPPED,
     HappeningType.TRIGGER_TEST,
 }
 """What a trigger of a deployment group can subscribe to."""

@@ -88,6 +88,23 @@ class Recorded(NamedTuple):
     """The SELinux rule that was added for it."""
 
 
+class Stamp(NamedTuple):
+    """What tells a file or link from one that others put in its place: its size, and when it was written."""
+
+    size: int
+    modified: int
+    """In nanoseconds."""
+
+
+class Changed(StrEnum):
+    """When something came to lie at a path that Install did not put there."""
+
+    MEANWHILE = "meanwhile"
+    """While the scripts of that deployment ran, or nobody can tell."""
+    SINCE = "since"
+    """After them."""
+
+
 class Kept(NamedTuple):
     """A copy of what others had at a path before a deployment of the group replaced it."""
 
@@ -100,6 +117,10 @@ class Kept(NamedTuple):
     """When the deployment began that replaced it."""
     age: int = 0
     """Installations since the group has left the path."""
+    installed: Stamp | None = None
+    """What is ours at the path, as Install left it; None if nothing is."""
+    latest: Stamp | None = None
+    """The same, as the scripts that ran after it left it."""
 
 
 class Facts(NamedTuple):
@@ -124,6 +145,10 @@ class Facts(NamedTuple):
     """Copies that are kept of others' files, oldest first."""
     unfit: Mapping[str, str] = {}
     """Copies that cannot be put back, and why."""
+    changed: Mapping[str, Changed] = {}
+    """Paths of ours, over copies, where something else lies than Install put there."""
+    foreign: frozenset[str] = frozenset()
+    """Those on record that are others' by now."""
 
 
 class RemoveFile(NamedTuple):
@@ -202,6 +227,13 @@ class RestoreCopy(NamedTuple):
     replaces: bool = False
 
 
+class Rescue(NamedTuple):
+    """Keep what lies where others get their file back, at a place in the group's records."""
+
+    file: str
+    place: str
+
+
 class SetMode(NamedTuple):
     """Set the permission bits. With `restore` only put back the set-id bits of `mode` that changing the owner took."""
 
@@ -244,6 +276,7 @@ Instruction: TypeAlias = (
     | MakeLink
     | KeepCopy
     | RestoreCopy
+    | Rescue
     | SetMode
     | SetAcl
     | SetContext
@@ -260,6 +293,7 @@ TYPES: Mapping[str, type[Instruction]] = {
     "link": MakeLink,
     "save": KeepCopy,
     "restore": RestoreCopy,
+    "rescue": Rescue,
     "chmod": SetMode,
     "setfacl": SetAcl,
     "semanage": SetContext,
@@ -300,15 +334,17 @@ class InstallSummary(Value):
     """Files of others that were replaced and of which a copy is kept."""
     restored: int = 0
     left: tuple[str, ...] = ()
+    rescued: tuple[str, ...] = ()
+    """What lay where others got their file back and may be somebody's: the path and where it is kept."""
 
     def __str__(self) -> str:
         kept = f"{self.unchanged} unchanged, {self.retained} retained, {self.removed} removed"
         made = f"{self.directories} directories made"
         others = f", {self.kept} of others kept, {self.restored} given back" if self.kept or self.restored else ""
         left = f"; not given back: {'; '.join(self.left)}" if self.left else ""
-        return (
-            f"{self.copied} files copied ({self.bytes} bytes), {self.linked} links made, {kept}, {made}{others}{left}"
-        )
+        rescued = f"; what lay there is kept: {'; '.join(self.rescued)}" if self.rescued else ""
+        copied = f"{self.copied} files copied ({self.bytes} bytes), {self.linked} links made"
+        return f"{copied}, {kept}, {made}{others}{left}{rescued}"
 
 
 class Place(NamedTuple):
@@ -343,6 +379,9 @@ class Disk(Protocol):
 
     def run(self, plan: Plan, place: Place) -> InstallSummary:
         """Carry a plan out, or leave everything as it was."""
+
+    def own(self, place: Place) -> None:
+        """Scripts have run since Install: what they made of files over others' is the deployment's own doing."""
 
     def undo(self, place: Place) -> tuple[str, ...]:
         """Put back what the last installation replaced or removed; gives a line for each thing that could not be."""

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from domain.install import TYPES, Context, CopyFile, Instruction, Kept, Kind, Plan, Recorded
+from domain.install import TYPES, Context, CopyFile, Instruction, Kept, Kind, Plan, Recorded, Stamp
 
 _WORDS = {kind: word for word, kind in TYPES.items()}
 
@@ -94,12 +94,16 @@ _KEPT = "kept"
 
 def record_as_text(record: Iterable[Recorded], kept: Iterable[Kept] = ()) -> str:
     """The record, one JSON list a line: kind, path, and the SELinux context where there is one. Then the copies that
-    are kept of others' files: `kept` and the members of each."""
+    are kept of others' files: `kept` and the members of each, stamps where something of ours lies over it."""
     lines = [
         f'["{kind.value}",{_ENCODE(path)}{"," + _ENCODE(context) if context else ""}]\n'
         for kind, path, context in record
     ]
-    return "".join([*lines, *(f"{_ENCODE([_KEPT, *each])}\n" for each in kept)])
+    return "".join([*lines, *(f"{_ENCODE([_KEPT, *_members(each)])}\n" for each in kept)])
+
+
+def _members(kept: Kept) -> tuple[Any, ...]:
+    return kept if kept.installed or kept.latest else kept[:-2]
 
 
 def record_from_text(text: str) -> tuple[tuple[Recorded, ...], tuple[Kept, ...]]:
@@ -111,11 +115,11 @@ def record_from_text(text: str) -> tuple[tuple[Recorded, ...], tuple[Kept, ...]]
     return record, tuple(_kept(*line[1:]) for line in lines if line[0] == _KEPT)
 
 
-def _kept(copy: str, path: str, kind: str, size: int, began: float, age: int) -> Kept:
-    """A copy by its members; its name is never a way to another place."""
+def _kept(copy: str, path: str, kind: str, size: int, began: float, age: int, *stamps: list[int] | None) -> Kept:
+    """A copy by its members; its name is never a way to another place. An earlier version wrote no stamps."""
     if not (copy.isascii() and copy.isdecimal()) or not path.startswith("/"):
         raise ValueError(f"not the name of a copy and a path: {copy!r}, {path!r}")
-    return Kept(copy, path, Kind(kind), size, began, age)
+    return Kept(copy, path, Kind(kind), size, began, age, *(Stamp(*each) if each else None for each in stamps))
 
 
 def lines_of(text: str) -> list[Any]:

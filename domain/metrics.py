@@ -102,7 +102,10 @@ EVENTS_WAITING = Family(
 EVENTS_TOLD = Family(
     name="slipway_events_told_total",
     kind=Kind.COUNTER,
-    meaning="Events by channel and outcome: `told`, `dead` (now dead letters); `failed` counts tries.",
+    meaning=(
+        "Events by channel and outcome: `told`, `dead` (now dead letters); `failed` counts tries. What a channel does "
+        "not want counts nowhere."
+    ),
     labels=("channel", "outcome"),
 )
 EVENTS_LOST = Family(
@@ -114,7 +117,7 @@ EVENTS_LOST = Family(
 DEAD_LETTERS = Family(
     name="slipway_dead_letters",
     kind=Kind.GAUGE,
-    meaning="Events that a channel did not take and that wait for `slipway events --redrive`.",
+    meaning="Events that a channel did not take and that wait for `slipway events --redrive` or `--drop`.",
     labels=("channel",),
 )
 CHANNEL_FAILING = Family(

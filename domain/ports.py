@@ -380,9 +380,12 @@ class Publisher(Protocol):
     def patience(self) -> float | None:
         """Seconds after which what was not taken becomes a dead letter; None: never."""
 
+    def wants(self, happening: Happening) -> bool:
+        """Whether the channel is told of it at all; asks nobody, and is the same each time."""
+
     def publish(self, happenings: Sequence[Happening]) -> Delivery:
-        """Tell the first of them, and as many more as go with it in one step; those it does not tell of at all count as
-        done. Raises, where the first was not taken, WorldError if a later call may help, PublishRefused if not."""
+        """Tell the first of what it wants, and as many more as go with it in one step. Raises, where the first was not
+        taken, WorldError if a later call may help, PublishRefused if not."""
 
 
 class Sources(Protocol):

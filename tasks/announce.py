@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from celery import shared_task
@@ -29,6 +30,26 @@ STRIDE = 1.0
 _Page = Sequence[tuple[int, Happening]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """What a channel wants and was not told of yet, of all happenings up to a number."""
+
+    wanted: _Page
+    upto: int
+
+    @property
+    def happenings(self) -> list[Happening]:
+        return [happening for _, happening in self.wanted]
+
+    @property
+    def done(self) -> int:
+        """The number up to which the channel is done: what it does not want is passed over."""
+        return self.wanted[0][0] - 1 if self.wanted else self.upto
+
+    def behind(self, count: int) -> _Rest:
+        return _Rest(self.wanted[count:], self.upto)
+
+
 @shared_task(name=names.ANNOUNCE, acks_late=True, ignore_result=True)
 def announce() -> None:
     """Wake the tellers of this process. They look by themselves as well: this only makes it sooner."""
@@ -51,22 +72,22 @@ def tell(world: World, channel: str, *, ending: Callable[[], bool] = lambda: Fal
 
 def _tell_page(world: World, state: ChannelState, page: _Page, ending: Callable[[], bool]) -> bool:
     """Whether the channel can be told more."""
-    publisher = world.publishers[state.name]
-    done, since = state.told, world.now()
-    while page and not ending():
+    publisher, since = world.publishers[state.name], world.now()
+    rest = _Rest([entry for entry in page if publisher.wants(entry[1])], page[-1][0])
+    while rest.wanted and not ending():
         try:
-            delivery = publisher.publish([happening for _, happening in page])
+            delivery = publisher.publish(rest.happenings)
         except Exception as error:
-            stands = _note(world, state, done)
-            return stands is not None and _failed(world, stands, page, error)
-        _count(world, state.name, "told", delivery.done)
-        done, page = page[delivery.done - 1][0], page[delivery.done :]
-        if delivery.refusals or not page or world.now() - since >= STRIDE:
-            stands = _note(world, state, done, _refused(world, state.name, delivery))
+            stands = _note(world, state, rest.done)
+            return stands is not None and _failed(world, stands, rest, error)
+        _count(world, state.name, "told", delivery.done - delivery.left_out)
+        rest = rest.behind(delivery.done)
+        if delivery.refusals or world.now() - since >= STRIDE:
+            stands = _note(world, state, rest.done, _refused(world, state.name, delivery))
             if stands is None:
                 return False
             state, since = stands, world.now()
-    return _note(world, state, done) is not None
+    return _note(world, state, rest.done) is not None
 
 
 def _note(world: World, state: ChannelState, done: int, letters: Sequence[DeadLetter] = ()) -> ChannelState | None:
@@ -90,16 +111,15 @@ def _say_once(channel: str, why: str) -> None:
     logger.error("%s: %s. What is not told becomes a dead letter: `slipway events --dead`.", channel, why)
 
 
-def _failed(world: World, state: ChannelState, page: _Page, error: Exception) -> bool:
-    """Decide what becomes of the first of the page; whether the channel can be told more at once."""
+def _failed(world: World, state: ChannelState, rest: _Rest, error: Exception) -> bool:
+    """Decide what becomes of the first of what it wants; whether the channel can be told more at once."""
     channel, now, why = state.name, world.now(), _why(error)
     _count(world, channel, "failed")
     verdict = announcing.after_failure(state, refused=not isinstance(error, WorldError), now=now)
     if not isinstance(verdict, Hold):
-        return _bury(world, state, page[:1], why) is not None
-    patience = world.publishers[channel].patience
-    overdue = [entry for entry in page if announcing.overdue(entry[1], patience=patience, now=now)]
-    held = _bury(world, state, overdue, why) if overdue else state
+        return _bury(world, state, rest, count=1, why=why) is not None
+    overdue = announcing.overdue(rest.happenings, patience=world.publishers[channel].patience, now=now)
+    held = _bury(world, state, rest, count=overdue, why=why) if overdue else state
     if held is not None:
         logger.warning("%s is not told of events for %.0f seconds: %s", channel, verdict.again_at - now, why)
         world.store.hold(
@@ -115,16 +135,15 @@ def _why(error: Exception) -> str:
     return f"internal error, see the log: {type(error).__name__}"
 
 
-def _bury(world: World, state: ChannelState, lost: _Page, why: str) -> ChannelState | None:
-    """Give up the first of a page."""
-    letters = [DeadLetter(happening=happening, why=why, at=world.now()) for _, happening in lost]
-    buried = _note(world, state, lost[-1][0], letters)
+def _bury(world: World, state: ChannelState, rest: _Rest, *, count: int, why: str) -> ChannelState | None:
+    """Give up the first `count` of what it wants."""
+    lost = rest.happenings[:count]
+    letters = [DeadLetter(happening=happening, why=why, at=world.now()) for happening in lost]
+    buried = _note(world, state, rest.behind(count).done, letters)
     if buried is not None:
-        _count(world, state.name, "dead", len(lost))
-        first = lost[0][1].event_id
-        logger.error(
-            "%s is never told of %d events from %s on, now dead letters: %s", state.name, len(lost), first, why
-        )
+        _count(world, state.name, "dead", count)
+        first = lost[0].event_id
+        logger.error("%s is never told of %d events from %s on, now dead letters: %s", state.name, count, first, why)
     return buried
 
 

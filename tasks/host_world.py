@@ -120,6 +120,8 @@ class HostWorld:
     """Says what of the group's last Install is on disk."""
     commit: Callable[[Path], None]
     """Drops what the group's last Install put aside: its deployment succeeded on this host."""
+    own: Callable[[Path], None]
+    """Scripts have run since the group's last Install: what they made of files over others' is their deployment's."""
     run_scripts: RunScripts
     prune: Callable[[Path, Sequence[str]], None]
     """Drops the oldest deployments of a group's folder but for those named."""

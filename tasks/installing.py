@@ -13,7 +13,7 @@ from domain.keeping import Keeping
 from workflows.install import plan_install
 from workflows.install_sources import ask
 
-__all__ = ["commit", "describe_state", "install", "plan_as_json", "plan_only", "undo"]
+__all__ = ["commit", "describe_state", "install", "own", "plan_as_json", "plan_only", "undo"]
 
 _ROOT = Path("/")
 
@@ -56,6 +56,13 @@ def plan_only(
     """The plan that `install` would carry out now; changes nothing."""
     question = ask(archive, spec, allow_outside=allow_outside_sources)
     return plan_install(spec, disk.look(question, Place(state, root)), behavior, keeping)
+
+
+def own(state: Path, root: Path = _ROOT, *, disk: Disk) -> None:
+    """Scripts have run since the Install: what they made of files over others' is the deployment's own doing."""
+    place = Place(state, root)
+    with disk.claimed(place):
+        disk.own(place)
 
 
 def undo(state: Path, root: Path = _ROOT, *, disk: Disk) -> tuple[str, ...]:

@@ -175,15 +175,27 @@ def _scripts(world: HostWorld, event: Event, order: HostOrder) -> Diagnostics | 
     if not scripts:
         return None
     _tell_start(world, event, order)
-    return world.run_scripts(
-        scripts,
-        event=event,
-        order=order,
-        archive=archive,
-        log=world.records.script_log(order.deployment_group_id, order.deployment_id),
-        on_line=_line_teller(world, event, order),
-        stop=world.cut[order.deployment_id],
-    )
+    try:
+        return world.run_scripts(
+            scripts,
+            event=event,
+            order=order,
+            archive=archive,
+            log=world.records.script_log(order.deployment_group_id, order.deployment_id),
+            on_line=_line_teller(world, event, order),
+            stop=world.cut[order.deployment_id],
+        )
+    finally:
+        if order.restoring is not None and not order.restart and host_events.follows_install(event):
+            _own(world, order)
+
+
+def _own(world: HostWorld, order: HostOrder) -> None:
+    try:
+        world.own(world.records.instructions(order.deployment_group_id))
+    except Exception:
+        # A rollback then takes what the scripts made for others' doing and leaves it.
+        logger.exception("what scripts of deployment %s made of others' files is not noted", order.deployment_id)
 
 
 def _whose(world: HostWorld, event: Event, order: HostOrder) -> str | None:

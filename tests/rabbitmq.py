@@ -55,6 +55,16 @@ class RabbitMQ:
     ) -> None:
         self.kill()
 
+    def url_of(self, user: str, password: str) -> str:
+        """Its address for a user of its own."""
+        return self.url.replace("guest:guest", f"{user}:{password}")
+
+    def control(self, *command: str) -> None:
+        """Have rabbitmqctl do something."""
+        program = str(self._script.with_name("rabbitmqctl"))
+        done = subprocess.run([program, *command], env=self._environment(), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"rabbitmqctl {command[0]}: {done.stderr}{done.stdout}"
+
     def restart(self) -> None:
         """End the node cleanly and start it on the same data."""
         node = self._processes.pop()

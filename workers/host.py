@@ -23,7 +23,7 @@ from domain.lifecycle import Event
 from domain.reports import AgentReport, BundleSource, Diagnostics, HostOrder
 from tasks.host_world import HostWorld, NobodyListens, Touch
 from workers.flags import Flags
-from workers.installing import commit, describe_state, install
+from workers.installing import commit, describe_state, install, own
 from workflows.hooks import hook_environment
 
 
@@ -46,6 +46,7 @@ def make_host_world(
         install=Installer(settings),
         on_disk=lambda records: describe_state(records, settings.root),
         commit=commit,
+        own=lambda records: own(records, settings.root),
         run_scripts=ScriptRunner(settings, dict(os.environ if base is None else base)),
         prune=lambda group, spare: _prune(group, settings.max_revisions, spare),
         tell=tell,

@@ -60,6 +60,11 @@ def plan_only(
     )
 
 
+def own(state: Path, root: Path = _ROOT) -> None:
+    """Take what scripts made of files over others' for the deployment's own doing. Raises InstallError."""
+    installing.own(state, root, disk=_DISK)
+
+
 def undo(state: Path, root: Path = _ROOT) -> tuple[str, ...]:
     """Put the previous revision back; gives a line for each thing that could not be. Raises InstallError."""
     return installing.undo(state, root, disk=_DISK)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from domain.channels import ChannelState
 from domain.happenings import Happening
@@ -43,6 +45,9 @@ def after_failure(state: ChannelState, *, refused: bool, now: Instant) -> Hold |
     return Hold(tries, state.failing_since or now, now + wait)
 
 
-def overdue(happening: Happening, *, patience: float | None, now: Instant) -> bool:
-    """It has waited longer than the channel wants."""
-    return patience is not None and now - happening.at > patience
+def overdue(happenings: Sequence[Happening], *, patience: float | None, now: Instant) -> int:
+    """How many from the first on have waited longer than the channel wants. One behind another that has not waits with
+    it: a channel moves on from the front only."""
+    if patience is None:
+        return 0
+    return len(list(takewhile(lambda happening: now - happening.at > patience, happenings)))

@@ -31,7 +31,7 @@ from domain.install import (
 )
 from domain.keeping import Keeping
 from workflows.install_cleanup import Cleanup, ours_in, plan_cleanup
-from workflows.install_keeping import above, due_back, plan_giving_back, plan_keeping, removals
+from workflows.install_keeping import above, due_back, others_by_now, plan_giving_back, plan_keeping, removals
 from workflows.install_permissions import context_of, owner_of, plan_permission, reach
 from workflows.install_sources import Wanted, gather
 
@@ -63,6 +63,7 @@ def plan_install(spec: AppSpec, facts: Facts, behavior: FileExistsBehavior, keep
     behavior = spec.file_exists_behavior or behavior
     due = due_back(facts, keeping)
     wanted = gather(facts, behavior, back=due)
+    facts = facts._replace(foreign=others_by_now(facts, due, wanted))
     ours = ours_in(facts)
     cleanup = plan_cleanup(facts, files=wanted.files, directories=wanted.directories.keys() | above(due))
     new = _refuse_obstacles(facts, wanted, ours, cleanup, behavior)

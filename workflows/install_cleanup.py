@@ -14,11 +14,11 @@ from domain.install import Facts, ForgetContext, Found, Instruction, Kind, Recor
 
 def ours_in(facts: Facts) -> frozenset[str]:
     """Paths that the previous revision made and that are still what it made: a directory, or something else."""
-    return frozenset(each.path for each in facts.record if _still(each, facts.there.get(each.path)))
+    return frozenset(each.path for each in facts.record if _still(facts, each, facts.there.get(each.path)))
 
 
-def _still(recorded: Recorded, found: Found | None) -> bool:
-    if found is None or found.kind is Kind.OTHER:
+def _still(facts: Facts, recorded: Recorded, found: Found | None) -> bool:
+    if found is None or found.kind is Kind.OTHER or recorded.path in facts.foreign:
         return False
     return (recorded.kind is Kind.DIRECTORY) == (found.kind is Kind.DIRECTORY)
 
@@ -42,7 +42,7 @@ def plan_cleanup(facts: Facts, *, files: Container[str], directories: Container[
     cleared: set[str] = set()
     for recorded in reversed(facts.record):
         path, found = recorded.path, facts.there.get(recorded.path)
-        if found is None or not _still(recorded, found):
+        if found is None or not _still(facts, recorded, found):
             continue
         if found.kind is not Kind.DIRECTORY:
             if path in files:

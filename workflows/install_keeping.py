@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from domain.errors import InstallError
 from domain.install import (
+    Changed,
     CopyFile,
     Facts,
     Instruction,
@@ -20,6 +21,7 @@ from domain.install import (
     MakeDirectory,
     MakeLink,
     RemoveFile,
+    Rescue,
     RestoreCopy,
 )
 from domain.keeping import Keeping
@@ -37,6 +39,11 @@ def due_back(facts: Facts, keeping: Keeping | None) -> dict[str, Kept]:
         if _undone(kept, keeping) and kept.copy not in facts.unfit:
             due.setdefault(kept.path, kept)
     return due
+
+
+def others_by_now(facts: Facts, due: Iterable[str], wanted: Wanted) -> frozenset[str]:
+    """Paths of ours that would be given back and where somebody has put something since: that stays, as theirs."""
+    return frozenset(path for path in due if path not in wanted.files and facts.changed.get(path) is Changed.SINCE)
 
 
 def _began(kept: Kept) -> float:
@@ -70,8 +77,9 @@ def plan_giving_back(
     facts: Facts, keeping: Keeping | None, due: Mapping[str, Kept], wanted: Wanted, cleanup: Cleanup
 ) -> GivenBack:
     """Plan what is given back once the cleanup is done. A path that the revision itself has is no matter of this;
-    whatever others have put there since stays."""
+    whatever others have put there since stays, and what they may have put there is rescued."""
     made: dict[str, MakeDirectory] = {}
+    rescues: list[Rescue] = []
     back: dict[str, RestoreCopy] = {}
     left = [
         f"{each.path} ({facts.unfit[each.copy]})"
@@ -88,7 +96,9 @@ def plan_giving_back(
         ours = facts.there.get(path)
         replaces = ours is not None and ours.kind is not Kind.DIRECTORY
         back[path] = RestoreCopy(path, due[path].copy, due[path].kind, replaces)
-    return GivenBack((*made.values(), *back.values()), frozenset(back), tuple(left))
+        if replaces and keeping is not None and path in facts.changed:
+            rescues.append(Rescue(path, f"rescued-{keeping.restoring.began:.3f}/{due[path].copy}"))
+    return GivenBack((*rescues, *made.values(), *back.values()), frozenset(back), tuple(left))
 
 
 def removals(cleanup: Cleanup, back: GivenBack) -> Iterator[Instruction]:

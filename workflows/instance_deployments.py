@@ -91,6 +91,8 @@ def _made(
     now: Instant,
     limits: Limits,
 ) -> Deployment:
+    """Frozen as any deployment of the group, but for what is about the group as a whole: its blue/green fleets, zones,
+    rollbacks and the processes to suspend."""
     assert group.target_revision is not None  # noqa: S101  (who calls has looked)
     option = group.deployment_style.deployment_option if group.deployment_style else None
     return Deployment(
@@ -112,6 +114,7 @@ def _made(
         event_seconds=group.event_seconds or limits.event_seconds,
         appspec_filename=group.appspec_filename,
         restore_overwritten=group.restore_overwritten,
+        trigger_configurations=group.trigger_configurations,
     )
 
 

@@ -17,6 +17,7 @@ _BY_STATUS = {
     TargetStatus.IN_PROGRESS: HappeningType.INSTANCE_START,
     TargetStatus.SUCCEEDED: HappeningType.INSTANCE_SUCCESS,
     TargetStatus.READY: HappeningType.INSTANCE_READY,
+    TargetStatus.SKIPPED: HappeningType.INSTANCE_SKIPPED,
 }
 
 

@@ -18,6 +18,7 @@ from domain.install import (
     Plan,
     RemoveDirectory,
     RemoveFile,
+    Rescue,
     RestoreCopy,
     SetAcl,
     SetContext,
@@ -49,6 +50,8 @@ def words_for(step: Instruction) -> str:
             return f"keep a copy of {path}"
         case RestoreCopy(file=path):
             return f"give back {path}"
+        case Rescue(file=path):
+            return f"keep what lies at {path}"
         case SetMode(file=path, mode=mode):
             return f"set mode {mode:04o} on {path}"
         case SetAcl(file=path):
@@ -113,6 +116,8 @@ def _state(number: int, step: Instruction, progress: Progress, ledger: Ledger, h
             return _DONE if status is None else _OPEN
         case KeepCopy():
             return _state_of(lstat(f"{ledger.copies}/{step.copy}"), status)
+        case Rescue():
+            return _state_of(lstat(f"{ledger.state}/{step.place}"), status)
         case RestoreCopy():
             return _OPEN if step.replaces and not aside else _state_of(status, lstat(f"{ledger.copies}/{step.copy}"))
         case MakeDirectory():

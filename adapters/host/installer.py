@@ -30,6 +30,7 @@ from domain.install import (
     Question,
     RemoveDirectory,
     RemoveFile,
+    Rescue,
     RestoreCopy,
     SetAcl,
     SetContext,
@@ -64,11 +65,12 @@ class HostDisk:
         """Find out what planning must know; changes nothing."""
         with _told("Nothing was changed, for planning could not look at everything"):
             ledger = Ledger(place.state)
-            kept = ledger.kept()
+            record, kept = ledger.record(), ledger.kept()
             unfit = keeping.unfit(ledger.copies, kept, Rooted(place.root)) if kept else {}
             also = [each.path for each in kept if each.copy not in unfit]
-            facts = disk.look(question, ledger.record(), place.root, also=also)
-            return facts._replace(kept=kept, unfit=unfit)
+            facts = disk.look(question, record, place.root, also=also)
+            changed = keeping.changed(kept, record, Rooted(place.root)) if kept else {}
+            return facts._replace(kept=kept, unfit=unfit, changed=changed)
 
     def run(self, plan: Plan, place: Place) -> InstallSummary:
         """Carry a plan out, or take back what was done and raise InstallError."""
@@ -80,10 +82,19 @@ class HostDisk:
             for batch in _batches(plan.instructions):
                 ledger.note({"until": batch[-1][0] + 1})
                 work.take(batch)
-            ledger.finish(plan)
+            ledger.finish(plan, keeping.stamped(plan.kept, plan.record, host) if plan.kept else ())
         except Exception as error:
             raise InstallError(_story(error, plan, ledger, host)) from error
         return work.summary(plan)
+
+    def own(self, place: Place) -> None:
+        """Scripts have run since Install: what they made of files over others' is the deployment's own doing."""
+        with _told(f"What scripts made of the files of others in {place.state} cannot be noted"):
+            ledger = Ledger(place.state)
+            kept = ledger.kept() if keeping.is_there(ledger.copies) else ()
+            owned = keeping.owned(kept, Rooted(place.root))
+            if owned != kept:
+                ledger.amend(owned)
 
     def undo(self, place: Place) -> tuple[str, ...]:
         """Put back what the last installation replaced or removed; gives a line for each thing that could not be."""
@@ -178,6 +189,11 @@ class _Work:
             kept=sum(isinstance(step, KeepCopy) for step in plan.instructions),
             restored=sum(isinstance(step, RestoreCopy) for step in plan.instructions),
             left=plan.left,
+            rescued=tuple(
+                f"{step.file} as {self.ledger.state / step.place}"
+                for step in plan.instructions
+                if isinstance(step, Rescue)
+            ),
         )
 
     def _take(self, numbered: _Numbered) -> int:
@@ -202,6 +218,8 @@ class _Work:
                 os.symlink(step.target, path)
             case KeepCopy():
                 keeping.keep(self.ledger.copies, step, path)
+            case Rescue():
+                keeping.rescue(self.ledger.state, step, path)
             case RestoreCopy():
                 if step.replaces:
                     move(path, f"{self.aside}/{number}")

@@ -19,7 +19,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
@@ -126,6 +126,10 @@ class Ledger:
         except (ValueError, TypeError, IndexError) as error:
             raise _damaged(self._record) from error
 
+    def amend(self, kept: Iterable[Kept]) -> None:
+        """Keep what is known of the copies by now."""
+        _write(self._record, record_as_text(self.record(), kept))
+
     def begin(self, plan: Plan) -> None:
         """Write a plan down, to be carried out next. What was kept to undo the one before is dropped."""
         self.settle()
@@ -145,9 +149,9 @@ class Ledger:
         finally:
             os.close(journal)
 
-    def finish(self, plan: Plan) -> None:
-        """Make the plan's record the current one and say that everything is done."""
-        _write(self._fresh, record_as_text(plan.record, plan.kept))
+    def finish(self, plan: Plan, kept: Iterable[Kept]) -> None:
+        """Make the plan's record, and what is known of the copies, the current one and say that everything is done."""
+        _write(self._fresh, record_as_text(plan.record, kept))
         if self._record.exists():
             self._record.rename(self._before)
         self._fresh.rename(self._record)

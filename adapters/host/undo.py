@@ -11,7 +11,7 @@ import errno
 import os
 import stat
 
-from adapters.host import access
+from adapters.host import access, keeping
 from adapters.host.comparing import begins_with
 from adapters.host.copying import duplicate
 from adapters.host.disk import acls_of
@@ -28,6 +28,7 @@ from domain.install import (
     MakeLink,
     RemoveDirectory,
     RemoveFile,
+    Rescue,
     RestoreCopy,
     SetContext,
 )
@@ -76,6 +77,10 @@ class _Undoing:
                 _put_back(aside, self.host.prefix + step.file)
             case RestoreCopy():
                 self._take_away(step, certain=certain)
+            case Rescue():
+                # What was to be rescued is back by now; if it is not, its copy is the last of it.
+                if lstat(self.host.prefix + step.file) is not None:
+                    keeping.drop_rescued(self.ledger.state, step)
             case RemoveFile():
                 _put_back(aside, self.host.prefix + step.file)
             case MakeDirectory():

@@ -35,13 +35,17 @@ class CloudWatchPublisher:
     def __init__(self, aws: Aws, *, namespace: str, now: Callable[[], float]) -> None:
         self._aws, self._namespace, self._now = aws, namespace, now
 
+    def wants(self, happening: Happening) -> bool:
+        """What counts for a metric."""
+        return happening.type in METRICS
+
     def publish(self, happenings: Sequence[Happening]) -> Delivery:
-        """Tell all of them in one call."""
+        """Tell all of them in one call, but for those that CloudWatch would not take any more."""
         fresh = [each for each in happenings if self._now() - each.at < OLDEST]
         data = [datum for happening in fresh for datum in _data(happening)]
         if data:
             self._put(data)
-        return Delivery(done=len(happenings))
+        return Delivery(done=len(happenings), left_out=len(happenings) - len(fresh))
 
     def _put(self, data: Sequence[Mapping[str, Any]]) -> None:
         try:
@@ -53,15 +57,12 @@ class CloudWatchPublisher:
 
 
 def _data(happening: Happening) -> Iterator[dict[str, Any]]:
-    named = METRICS.get(happening.type)
-    if named is None:
-        return
     dimensions = {"Application": happening.application_name, "DeploymentGroup": happening.deployment_group_name}
     about = {
         "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
         "Timestamp": datetime.fromtimestamp(happening.at, UTC),
     }
-    yield {"MetricName": named, "Value": 1.0, "Unit": "Count", **about}
+    yield {"MetricName": METRICS[happening.type], "Value": 1.0, "Unit": "Count", **about}
     if happening.type in TERMINAL and happening.create_time is not None:
         seconds = max(0.0, happening.at - happening.create_time)
         yield {"MetricName": DURATION, "Value": seconds, "Unit": "Seconds", **about}

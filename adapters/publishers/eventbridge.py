@@ -28,16 +28,17 @@ class EventBridgePublisher:
     def __init__(self, aws: Aws, origin: Origin, *, bus: str, source: str) -> None:
         self._aws, self._origin, self._bus, self._source = aws, origin, bus, source
 
+    def wants(self, happening: Happening) -> bool:
+        """What EventBridge has a state for."""
+        return happening.type in STATES
+
     def publish(self, happenings: Sequence[Happening]) -> Delivery:
-        """Tell the first, and those that follow it without one between that has no form there; ten at once."""
-        wanted = list(takewhile(lambda happening: happening.type in STATES, happenings[:MOST_ENTRIES]))
-        if wanted:
-            return Delivery(done=self._put([self._entry(happening) for happening in wanted]))
-        return Delivery(done=len(list(takewhile(lambda happening: happening.type not in STATES, happenings))))
+        """Tell the first ten."""
+        return Delivery(done=self._put([self._entry(happening) for happening in happenings[:MOST_ENTRIES]]))
 
     def _entry(self, happening: Happening) -> dict[str, Any]:
         event = eventbridge_event(happening, self._origin, source=self._source)
-        assert event is not None  # noqa: S101  (only what has a state is asked for)
+        assert event is not None  # noqa: S101  (only what has a state is wanted)
         return {
             "Time": datetime.fromtimestamp(happening.at, UTC),
             "Source": event["source"],

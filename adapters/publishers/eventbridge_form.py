@@ -29,7 +29,7 @@ STATES: Mapping[HappeningType, str] = {
     HappeningType.INSTANCE_SUCCESS: "SUCCESS",
     HappeningType.INSTANCE_FAILURE: "FAILURE",
 }
-"""What is told, and as which state; all else has no event there."""
+"""What is told, and as which state; all else has no event there: the original has none for hosts that are skipped."""
 
 _NAMESPACE = uuid.UUID("6f4e3ed0-7a3b-5f0e-9b5d-3c1b5f1d6a2e")
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Sequence
+from typing import cast
 
 from kombu import Connection, Exchange, Producer
 from kombu.exceptions import OperationalError
 
-from adapters.publishers.forms import own_form
+from adapters.publishers.forms import EVERYTHING, own_form
 from domain.channels import Delivery
 from domain.errors import WorldError
-from domain.happenings import Happening, HappeningType
+from domain.happenings import Happening
 
 
 class ExchangePublisher:
@@ -24,9 +26,17 @@ class ExchangePublisher:
 
     def __init__(self, connection: Connection, *, exchange: str) -> None:
         self._connection = connection
+        # What a broker refuses (rights that are missing, an exchange of that name with another type) is mended there.
+        errors = (OperationalError, OSError, *connection.connection_errors, *connection.channel_errors)
+        self._away = cast("tuple[type[Exception], ...]", errors)
         self._exchange = Exchange(exchange, type="topic", durable=True)
+        self._open: Connection | None = None
         self._producer: Producer | None = None
         self._lock = threading.Lock()
+
+    def wants(self, happening: Happening) -> bool:
+        """All but tests of triggers, which are for their topics alone."""
+        return happening.type in EVERYTHING
 
     def publish(self, happenings: Sequence[Happening]) -> Delivery:
         """Tell them one after the other, as far as the broker takes them."""
@@ -40,12 +50,18 @@ class ExchangePublisher:
                     raise
         return Delivery(done=len(happenings))
 
+    def close(self) -> None:
+        """Close its connection; whatever is published later opens another."""
+        opened, self._open, self._producer = self._open, None, None
+        if opened is not None:
+            with contextlib.suppress(*self._away):
+                opened.release()
+
     def _publish(self, happening: Happening) -> None:
-        if happening.type is HappeningType.TRIGGER_TEST:
-            return
+        message = own_form(happening)
         try:
-            self._open().publish(
-                own_form(happening),
+            self._ready().publish(
+                message,
                 routing_key=happening.type.routing_key,
                 message_id=happening.event_id,
                 serializer="json",
@@ -53,11 +69,12 @@ class ExchangePublisher:
                 retry=True,
                 retry_policy={"max_retries": 3, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 1.0},
             )
-        except (OperationalError, ConnectionError, OSError) as error:
-            self._producer = None
+        except self._away as error:
+            self.close()
             raise WorldError(f"the broker did not take event {happening.event_id}: {error}") from error
 
-    def _open(self) -> Producer:
+    def _ready(self) -> Producer:
         if self._producer is None:
-            self._producer = Producer(self._connection.clone(), exchange=self._exchange, auto_declare=True)
+            self._open = self._connection.clone()
+            self._producer = Producer(self._open, exchange=self._exchange, auto_declare=True)
         return self._producer

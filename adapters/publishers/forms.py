@@ -6,13 +6,13 @@ Each is a function of the happening and of where the installation says that it i
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Set
+from typing import Any, NamedTuple
 
-from adapters.publishers.eventbridge_form import eventbridge_event
+from adapters.publishers.eventbridge_form import STATES, eventbridge_event
 from adapters.publishers.origin import Origin
 from adapters.publishers.sns_form import sns_message
-from domain.happenings import Happening, HappeningType
+from domain.happenings import TRIGGER_EVENTS, Happening, HappeningType
 
 
 def own_form(happening: Happening) -> dict[str, Any]:
@@ -25,23 +25,30 @@ def compact(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-Form = Callable[[Happening, Origin, str], str | None]
-"""The text for a happening, or None where the form has none for it; the last argument is who tells it."""
+class Form(NamedTuple):
+    """How a happening is written down."""
+
+    text: Callable[[Happening, Origin, str], str]
+    """The text for one of its kinds; the last argument is who tells it."""
+    kinds: Set[HappeningType]
+    """What it has a word for."""
 
 
-def _own(happening: Happening, _origin: Origin, _name: str) -> str | None:
-    return compact(own_form(happening)) if happening.type is not HappeningType.TRIGGER_TEST else None
+EVERYTHING = frozenset(HappeningType) - {HappeningType.TRIGGER_TEST}
+"""What our own form has a word for: tests of triggers are for their topics alone."""
 
 
-def _eventbridge(happening: Happening, origin: Origin, _name: str) -> str | None:
-    event = eventbridge_event(happening, origin)
-    return compact(event) if event else None
+def _own(happening: Happening, _origin: Origin, _name: str) -> str:
+    return compact(own_form(happening))
 
 
-def _sns(happening: Happening, origin: Origin, name: str) -> str | None:
-    queued_or_test = happening.type in {HappeningType.DEPLOYMENT_QUEUED, HappeningType.TRIGGER_TEST}
-    return None if queued_or_test else sns_message(happening, origin, name)
+def _eventbridge(happening: Happening, origin: Origin, _name: str) -> str:
+    return compact(eventbridge_event(happening, origin))
 
 
-FORMS: Mapping[str, Form] = {"slipway": _own, "eventbridge": _eventbridge, "sns": _sns}
+FORMS: Mapping[str, Form] = {
+    "slipway": Form(_own, EVERYTHING),
+    "eventbridge": Form(_eventbridge, STATES.keys()),
+    "sns": Form(sns_message, TRIGGER_EVENTS),
+}
 """By the word that the settings use for each."""

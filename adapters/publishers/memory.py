@@ -12,16 +12,21 @@ from domain.happenings import Happening
 
 class MemoryPublisher:
     """Takes `at_once` happenings in one step, unless it is `away`, or `refuses` one by its event id, as a whole or for
-    a `part` of it."""
+    a `part` of it. Those `unwanted` it is not told of."""
 
     def __init__(self, *, patience: float | None = None, at_once: int = 1) -> None:
         self.patience = patience
         self.at_once = at_once
         self.away = False
+        self.unwanted: Collection[str] = ()
         self.refuses: Collection[str] = ()
         self.part_refuses: Collection[str] = ()
         self.heard: list[Happening] = []
         self.tries = 0
+
+    def wants(self, happening: Happening) -> bool:
+        """All but those `unwanted`."""
+        return happening.event_id not in self.unwanted
 
     def publish(self, happenings: Sequence[Happening]) -> Delivery:
         """Tell the first of them."""

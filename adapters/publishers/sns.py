@@ -30,14 +30,16 @@ class SnsPublisher:
     def __init__(self, aws: Aws, origin: Origin) -> None:
         self._aws, self._origin = aws, origin
 
+    def wants(self, happening: Happening) -> bool:
+        """What some topic subscribed to."""
+        return bool(happening.topics)
+
     def publish(self, happenings: Sequence[Happening]) -> Delivery:
-        """Tell the topics of the first that has any; a topic that refuses keeps it from no other."""
-        done = next((at for at, happening in enumerate(happenings) if happening.topics), len(happenings))
-        if done:
-            return Delivery(done=done)
+        """Tell the topics of the first; a topic that refuses keeps it from no other."""
         first = happenings[0]
-        refusals = [self._tell(first, topic) for topic in first.topics]
-        return Delivery(done=1, refusals=tuple(each for each in refusals if each))
+        refusals = [each for topic in first.topics if (each := self._tell(first, topic))]
+        nobody = len(refusals) == len(first.topics)
+        return Delivery(done=1, left_out=1 if nobody else 0, refusals=tuple(refusals))
 
     def _tell(self, happening: Happening, topic: Topic) -> Refusal | None:
         try:

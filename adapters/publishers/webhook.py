@@ -43,19 +43,16 @@ class WebhookPublisher:
         self._seconds, self._ca_file, self._now = seconds, ca_file, now
         self.patience: float | None = patience
 
-    def publish(self, happenings: Sequence[Happening]) -> Delivery:
-        """Tell the first that the receiver wants to hear of."""
-        for at, happening in enumerate(happenings):
-            text = self._text(happening)
-            if text is not None:
-                if at == 0:
-                    self._read(self._post(happening, text.encode()))
-                return Delivery(done=max(at, 1))
-        return Delivery(done=len(happenings))
+    def wants(self, happening: Happening) -> bool:
+        """What the receiver named, if it named any, and has a form."""
+        named = not self._events or not happening.kinds.isdisjoint(self._events)
+        return named and happening.type in self._form.kinds
 
-    def _text(self, happening: Happening) -> str | None:
-        wanted = not self._events or not happening.kinds.isdisjoint(self._events)
-        return self._form(happening, self._origin, self._name) if wanted else None
+    def publish(self, happenings: Sequence[Happening]) -> Delivery:
+        """Tell the first."""
+        first = happenings[0]
+        self._read(self._post(first, self._form.text(first, self._origin, self._name).encode()))
+        return Delivery(done=1)
 
     def _post(self, happening: Happening, body: bytes) -> Answer:
         at = str(int(self._now()))

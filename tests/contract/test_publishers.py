@@ -22,11 +22,12 @@ from adapters.publishers.memory import MemoryPublisher
 from adapters.publishers.origin import Origin
 from adapters.publishers.sns import SnsPublisher
 from adapters.publishers.webhook import WebhookPublisher
-from domain.channels import Refusal
+from domain.channels import Delivery, Refusal
 from domain.errors import PublishRefused, WorldError
 from domain.happenings import Happening, HappeningType, Topic
 from domain.ports import Publisher
 from tests.aws import KEYS, REGION, FakeAws, fake_aws
+from tests.rabbitmq import RabbitMQ
 from tests.receivers import NOW, SECRET, Inbox, Receiver, a_happening, receiving
 from tests.services import free_port
 
@@ -45,6 +46,10 @@ class Rig:
     def happening(self, number: int) -> Happening:
         return a_happening(number, topics=self.topics)
 
+    def unwanted(self) -> Happening:
+        """One that this channel is not told of; without a topic, SNS has nobody to tell."""
+        return a_happening(0, HappeningType.TRIGGER_TEST)
+
 
 def nowhere() -> Aws:
     access = AwsAccess(region=REGION, endpoint_url=f"http://127.0.0.1:{free_port()}", **KEYS)
@@ -53,12 +58,28 @@ def nowhere() -> Aws:
 
 def memory(_: pytest.FixtureRequest) -> Iterator[Rig]:
     publisher, gone = MemoryPublisher(at_once=3), MemoryPublisher()
+    publisher.unwanted = gone.unwanted = {a_happening(0).event_id}
     gone.away = True
     yield Rig(publisher, lambda: [each.event_id for each in publisher.heard], lambda: gone)
 
 
 def exchange(request: pytest.FixtureRequest) -> Iterator[Rig]:
-    with Connection(request.getfixturevalue("redis_url").replace("unix://", "redis+socket://")) as connection:
+    url = request.getfixturevalue("redis_url").replace("unix://", "redis+socket://")
+    yield from on_broker(Connection(url), Connection(f"redis://127.0.0.1:{free_port()}"))
+
+
+def exchange_on_rabbitmq(request: pytest.FixtureRequest) -> Iterator[Rig]:
+    url = request.getfixturevalue("rabbitmq_url")
+    yield from on_broker(confirmed(url), confirmed(f"amqp://127.0.0.1:{free_port()}"))
+
+
+def confirmed(url: str) -> Connection:
+    """A connection to RabbitMQ as the settings make it: what is published is confirmed."""
+    return Connection(url, transport_options={"confirm_publish": True})
+
+
+def on_broker(broker: Connection, gone: Connection) -> Iterator[Rig]:
+    with broker as connection:
         name = f"events-{free_port()}"
         queue = Queue(name, Exchange(name, type="topic", durable=True), routing_key="#")
         inbox = SimpleQueue(connection, queue)  # type: ignore[arg-type]
@@ -72,8 +93,9 @@ def exchange(request: pytest.FixtureRequest) -> Iterator[Rig]:
                     message.ack()
             return heard
 
-        gone = Connection(f"redis://127.0.0.1:{free_port()}")
-        yield Rig(ExchangePublisher(connection, exchange=name), read, lambda: ExchangePublisher(gone, exchange=name))
+        with contextlib.closing(ExchangePublisher(connection, exchange=name)) as publisher:
+            yield Rig(publisher, read, lambda: ExchangePublisher(gone, exchange=name))
+        inbox.close()
 
 
 def sns(request: pytest.FixtureRequest) -> Iterator[Rig]:
@@ -148,7 +170,8 @@ def aws() -> Iterator[FakeAws]:
         yield server
 
 
-RIGS = {made.__name__: made for made in (memory, exchange, sns, eventbridge, cloudwatch, webhook)}
+MADE = (memory, exchange, exchange_on_rabbitmq, sns, eventbridge, cloudwatch, webhook)
+RIGS = {made.__name__: made for made in MADE}
 
 
 @pytest.fixture(params=RIGS)
@@ -158,10 +181,12 @@ def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
 
 def tell(publisher: Publisher, happenings: Sequence[Happening]) -> None:
     """As the teller does."""
-    left = list(happenings)
+    left = [happening for happening in happenings if publisher.wants(happening)]
     while left:
-        done = publisher.publish(left).done
+        delivery = publisher.publish(left)
+        done = delivery.done
         assert 1 <= done <= len(left)
+        assert 0 <= delivery.left_out <= done
         del left[:done]
 
 
@@ -177,15 +202,20 @@ def test_what_is_told_again_has_the_same_id(rig: Rig) -> None:
     assert set(rig.heard()) == {rig.happening(1).event_id}
 
 
-def test_what_it_has_no_word_for_is_done_with(rig: Rig) -> None:
-    happenings = [
-        a_happening(1, HappeningType.TRIGGER_TEST),
-        rig.happening(2),
-        a_happening(3, HappeningType.TRIGGER_TEST),
-    ]
-    tell(rig.publisher, happenings)
-    wanted = happenings if isinstance(rig.publisher, MemoryPublisher) else happenings[1:2]
-    assert rig.heard() == [happening.event_id for happening in wanted]
+def test_it_says_what_it_wants_without_asking_anybody(rig: Rig) -> None:
+    """A channel that is away says so too: what it does not want is no dead letter of its."""
+    wanted, unwanted = rig.happening(2), rig.unwanted()
+    for publisher in (rig.publisher, rig.away()):
+        assert [publisher.wants(each) for each in (unwanted, wanted)] == [False, True]
+    tell(rig.publisher, [unwanted, wanted, unwanted])
+    assert rig.heard() == [wanted.event_id]
+
+
+def test_what_it_wants_of_every_kind_it_has_a_word_for(rig: Rig) -> None:
+    for number, kind in enumerate(HappeningType):
+        happening = a_happening(number, kind, topics=rig.topics)
+        if rig.publisher.wants(happening):
+            assert rig.publisher.publish([happening]) == Delivery(done=1), kind
 
 
 def test_one_that_is_away_says_so_soon_and_tells_no_secret(rig: Rig) -> None:
@@ -200,6 +230,90 @@ def test_patience_is_positive_or_endless(rig: Rig) -> None:
     assert rig.publisher.patience is None or rig.publisher.patience >= 60
 
 
+Publishing = Callable[[Connection], ExchangePublisher]
+
+
+class TestExchangeOnRabbitmq:
+    """What a broker refuses that somebody can mend: the channel is away for so long, and nothing of it is given up."""
+
+    @pytest.fixture
+    def name(self) -> str:
+        return f"events-{free_port()}"
+
+    @pytest.fixture
+    def publishing(self, name: str) -> Iterator[Publishing]:
+        with contextlib.ExitStack() as opened:
+            yield lambda connection: opened.enter_context(
+                contextlib.closing(ExchangePublisher(connection, exchange=name))
+            )
+
+    @pytest.fixture
+    def stranger(self, rabbitmq: RabbitMQ, name: str) -> Iterator[Callable[[], Exchange]]:
+        """Declares an exchange of that name with another type."""
+        with confirmed(rabbitmq.url) as connection:
+            yield lambda: declared(Exchange(name, type="fanout", durable=True)(connection.default_channel))
+
+    def test_rights_that_are_missing(self, rabbitmq: RabbitMQ, name: str, publishing: Publishing) -> None:
+        rabbitmq.control("add_user", name, "a-password")
+        publisher = publishing(confirmed(rabbitmq.url_of(name, "a-password")))
+        for rights in (("", "", ""), (".*", "", ""), ("", ".*", "")):
+            rabbitmq.control("set_permissions", name, *rights)
+            with pytest.raises(WorldError, match="refused") as told:
+                publisher.publish([a_happening(1)])
+            assert "a-password" not in str(told.value)
+        rabbitmq.control("set_permissions", name, ".*", ".*", ".*")
+        assert publisher.publish([a_happening(1), a_happening(2)]) == Delivery(done=2)
+
+    def test_a_password_that_is_wrong(self, rabbitmq: RabbitMQ, name: str, publishing: Publishing) -> None:
+        publisher = publishing(confirmed(rabbitmq.url_of(name, "another")))
+        with pytest.raises(WorldError):
+            publisher.publish([a_happening(1)])
+        rabbitmq.control("add_user", name, "another")
+        rabbitmq.control("set_permissions", name, ".*", ".*", ".*")
+        assert publisher.publish([a_happening(1)]) == Delivery(done=1)
+
+    def test_an_exchange_of_another_type(
+        self, rabbitmq: RabbitMQ, publishing: Publishing, stranger: Callable[[], Exchange]
+    ) -> None:
+        publisher, other = publishing(confirmed(rabbitmq.url)), stranger()
+        for _ in range(3):
+            with pytest.raises(WorldError, match="inequivalent arg 'type'"):
+                publisher.publish([a_happening(1)])
+        other.delete()
+        assert publisher.publish([a_happening(1)]) == Delivery(done=1)
+
+    def test_an_exchange_that_is_deleted_meanwhile(self, rabbitmq: RabbitMQ, name: str, publishing: Publishing) -> None:
+        publisher = publishing(confirmed(rabbitmq.url))
+        publisher.publish([a_happening(1)])
+        with confirmed(rabbitmq.url) as connection:
+            Exchange(name, type="topic")(connection.default_channel).delete()
+        with contextlib.suppress(WorldError):
+            publisher.publish([a_happening(2)])
+        assert publisher.publish([a_happening(2)]) == Delivery(done=1)
+
+    def test_a_try_leaves_no_connection_behind(
+        self, rabbitmq: RabbitMQ, publishing: Publishing, stranger: Callable[[], Exchange]
+    ) -> None:
+        opened: list[Connection] = []
+
+        class Counted(Connection):
+            def clone(self, **more: Any) -> Connection:
+                opened.append(super().clone(**more))
+                return opened[-1]
+
+        stranger()
+        publisher = publishing(Counted(rabbitmq.url, transport_options={"confirm_publish": True}))
+        for _ in range(3):
+            with pytest.raises(WorldError):
+                publisher.publish([a_happening(1)])
+        assert [each.connected for each in opened] == [False] * 3
+
+
+def declared(exchange: Exchange) -> Exchange:
+    exchange.declare()
+    return exchange
+
+
 def test_a_topic_that_is_gone_keeps_it_from_no_other(aws: FakeAws) -> None:
     inbox, gone = Inbox(aws, "there"), Topic(trigger="t", arn=f"arn:aws:sns:{REGION}:123456789012:gone")
     publisher = SnsPublisher(aws.access, ORIGIN)
@@ -207,9 +321,16 @@ def test_a_topic_that_is_gone_keeps_it_from_no_other(aws: FakeAws) -> None:
     delivery = publisher.publish([happening])
     assert inbox.ids() == [happening.event_id]
     (refusal,) = delivery.refusals
-    assert (delivery.done, refusal.happening) == (1, happening.model_copy(update={"topics": (gone,)}))
+    assert (delivery.done, delivery.left_out) == (1, 0)
+    assert refusal.happening == happening.model_copy(update={"topics": (gone,)})
     assert "takes nothing (NotFound" in refusal.why
     assert isinstance(refusal, Refusal)
+
+
+def test_what_every_topic_refuses_is_told_to_nobody(aws: FakeAws) -> None:
+    gone = [Topic(trigger=name, arn=f"arn:aws:sns:{REGION}:123456789012:{name}") for name in ("a", "b")]
+    delivery = SnsPublisher(aws.access, ORIGIN).publish([a_happening(1, topics=gone)])
+    assert (delivery.done, delivery.left_out, len(delivery.refusals)) == (1, 1, 2)
 
 
 def test_a_fifo_topic_drops_what_it_knows(aws: FakeAws) -> None:
@@ -261,7 +382,7 @@ def test_every_metric_and_how_long_it_took(aws: FakeAws) -> None:
     publisher = CloudWatchPublisher(aws.access, namespace="Metrics", now=lambda: NOW)
     ends = [a_happening(at, kind, create_time=NOW - 60) for at, kind in enumerate(METRICS)]
     old = a_happening(9, at=NOW - 14 * 86_400)
-    assert publisher.publish([*ends, old]).done == len(ends) + 1
+    assert publisher.publish([*ends, old]) == Delivery(done=len(ends) + 1, left_out=1)
     listed = aws.client("cloudwatch").list_metrics(Namespace="Metrics")["Metrics"]
     assert sorted({each["MetricName"] for each in listed}) == sorted([*METRICS.values(), "DeploymentDuration"])
     assert len({each["MetricName"] for each in listed}) == 7

@@ -68,6 +68,30 @@ def test_a_rollback_gives_others_their_file_back(site: Site, tmp_path: Path) -> 
     assert "0 of others kept, 1 given back" in site.slipway("logs", back.deployment_id, HOST, "Install").stdout
 
 
+def test_what_an_admin_puts_there_after_the_failure_stays(site: Site, tmp_path: Path) -> None:
+    """What a script made of it is moved out of the way, and kept."""
+    group = site.group("mended", config=ALL_AT_ONCE, restore_overwritten=True)
+    app, records = site.root(HOST) / "app", site.state(HOST) / "deployment-instructions"
+    mended, filled = app / "mended-by-hand.txt", app / "filled-in.txt"
+    good = site.deploy(write_revision(tmp_path / "v1", {}, {"mended.txt": "v1"}), group="mended")
+    assert site.ended(good).status == "Succeeded"
+    for theirs in (mended, filled):
+        theirs.write_text("a user's")
+    fill = 'echo "filled in" >>"$SLIPWAY_ROOT/app/filled-in.txt"'
+    hooks = {"AfterInstall": fill, "ValidateService": "exit 1"}
+    bad = write_revision(tmp_path / "v2", hooks, {"mended.txt": "v2", mended.name: "v2", filled.name: "v2"})
+    assert site.ended(site.deploy(bad, group="mended", file_exists_behavior="OVERWRITE")).status == "Failed"
+    mended.write_text("an admin's")
+    back = json.loads(site.slipway("rollback", "app/mended", "--json").stdout)["deploymentId"]
+    assert site.ended(back).status == "Succeeded"
+    assert (mended.read_text(), filled.read_text()) == ("an admin's", "a user's")
+    (kept,) = records.glob(f"{group}/rescued-*/*")
+    assert kept.read_text() == "v2filled in\n"
+    log = site.slipway("logs", back, HOST, "Install").stdout
+    assert "not given back: /app/mended-by-hand.txt (something else lies there by now)" in log
+    assert f"what lay there is kept: /app/filled-in.txt as {kept}" in log
+
+
 def test_without_the_option_it_is_lost_as_with_the_original(site: Site, tmp_path: Path) -> None:
     theirs = site.root(HOST) / "app" / "lost.txt"
     rolled_back(site, tmp_path, "careless", theirs)

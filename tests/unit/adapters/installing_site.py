@@ -98,6 +98,10 @@ class Site:
         """The deployment is over."""
         installing.commit(self.state, disk=self.disk)
 
+    def scripts_ran(self) -> None:
+        """Scripts of the deployment have run since its Install."""
+        installing.own(self.state, self.root, disk=self.disk)
+
     def undo(self) -> tuple[str, ...]:
         """Put the previous revision back."""
         return installing.undo(self.state, self.root, disk=self.disk)

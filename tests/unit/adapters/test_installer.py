@@ -52,6 +52,7 @@ def test_a_tree_arrives_as_it_is(site: Site) -> None:
         "kept": 0,
         "restored": 0,
         "left": (),
+        "rescued": (),
     }
 
 

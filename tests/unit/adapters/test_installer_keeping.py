@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import stat
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import pytest
 
+from adapters.host import keeping
+from adapters.host.rooted import Rooted
 from domain.errors import InstallError
-from domain.install import InstallSummary
+from domain.install import InstallSummary, Kept, Kind
 from domain.keeping import Keeping, Restoring
 from tests.unit.adapters.installing_site import Site, lay
 
@@ -49,6 +52,9 @@ class Group(Site):
         self.number += 1
         rule = Keeping(Restoring(began=self.number, back_to=back_to), limit, revisions)
         return self.install(self.bundle(f"v{self.number}", {"own": str(self.number), **tree}), behavior, keeping=rule)
+
+    def rescued(self) -> list[str]:
+        return [path.read_text() for path in sorted(self.state.glob("rescued-*/*"))]
 
     def copies(self) -> list[str]:
         return sorted(path.name for path in self.state.glob("kept/*"))
@@ -115,6 +121,142 @@ def test_two_files_of_others_in_turn(group: Group) -> None:
     # What others have there now is not thrown away for what they had earlier.
     assert group.done({}, back_to=first).left == (f"/{FOREIGN} (something else lies there by now)",)
     assert group.x.read_text() == "another user's"
+
+
+def failed_then(group: Group, change: Callable[[], object]) -> InstallSummary:
+    """A deployment that replaces x and fails, what somebody does after that, and the rollback."""
+    group.deploy({})
+    group.deploy({"x": "ours"}, ends=False)
+    group.scripts_ran()
+    change()
+    summary = group.done({}, back_to=1)
+    group.scripts_ran()
+    group.commit()
+    return summary
+
+
+@pytest.mark.parametrize("content", ["an admin's", "mine"], ids=["another size", "the same size"])
+def test_what_others_have_put_there_after_a_failure_stays(group: Group, content: str) -> None:
+    summary = failed_then(group, lambda: group.x.write_text(content))
+    assert (summary.restored, summary.rescued) == (0, ())
+    assert summary.left == (f"/{FOREIGN} (something else lies there by now)",)
+    assert f"not given back: /{FOREIGN}" in str(summary)
+    assert (group.x.read_text(), group.copies()) == (content, ["1"])
+    # It is a file of others from now on, never ours.
+    with pytest.raises(InstallError, match="exist already"):
+        group.done({"x": "ours"}, behavior="DISALLOW")
+    group.deploy({})
+    assert group.x.read_text() == content
+
+
+def test_a_link_that_others_have_put_there_stays(group: Group) -> None:
+    def link() -> None:
+        group.x.unlink()
+        group.x.symlink_to("own")
+
+    assert failed_then(group, link).left
+    assert group.x.readlink() == Path("own")
+
+
+def test_a_file_of_ours_that_others_have_removed_is_in_nobodys_way(group: Group) -> None:
+    assert failed_then(group, lambda: group.x.unlink()).restored == 1
+    assert group.x.read_text() == "a user's"
+
+
+def test_what_changes_only_rights_is_nothing_else(group: Group) -> None:
+    assert failed_then(group, lambda: group.x.chmod(0o600)).restored == 1
+    assert (group.x.read_text(), group.rescued()) == ("a user's", [])
+
+
+def test_what_a_script_made_of_it_gives_way_and_is_not_lost(group: Group) -> None:
+    """A script that fills in a file of the revision is common; an admin may have been as quick."""
+    group.deploy({})
+    group.deploy({"x": "ours"}, ends=False)
+    group.x.write_text("ours, filled in")
+    group.scripts_ran()
+    summary = group.done({}, back_to=1)
+    assert (summary.restored, summary.left, group.x.read_text()) == (1, (), "a user's")
+    assert group.rescued() == ["ours, filled in"]
+    (place,) = group.state.glob("rescued-*/*")
+    assert summary.rescued == (f"/{FOREIGN} as {place}",)
+    assert f"; what lay there is kept: /{FOREIGN} as {place}" in str(summary)
+    group.commit()
+    assert group.rescued() == ["ours, filled in"]
+
+
+def test_what_comes_after_the_scripts_stays_whatever_they_made(group: Group) -> None:
+    group.deploy({})
+    group.deploy({"x": "ours"}, ends=False)
+    group.x.write_text("ours, filled in")
+    group.scripts_ran()
+    group.x.write_text("an admin's, since")
+    assert group.done({}, back_to=1).left
+    assert (group.x.read_text(), group.rescued()) == ("an admin's, since", [])
+
+
+def test_a_later_install_of_ours_is_what_counts(group: Group) -> None:
+    group.deploy({})
+    group.deploy({"x": "two"})
+    group.deploy({"x": "three"}, ends=False)
+    assert group.done({}, back_to=1).restored == 1
+    assert (group.x.read_text(), group.rescued()) == ("a user's", [])
+
+
+def test_an_install_that_is_undone_leaves_what_is_known(group: Group) -> None:
+    group.deploy({})
+    group.deploy({"x": "two"})
+    group.done({"x": "three"})
+    assert group.undo() == ()
+    assert group.done({}, back_to=1).restored == 1
+    assert (group.x.read_text(), group.rescued()) == ("a user's", [])
+
+
+def test_a_record_that_cannot_tell_loses_nothing(group: Group) -> None:
+    """As one that an earlier version wrote."""
+    group.deploy({})
+    group.deploy({"x": "ours"}, ends=False)
+    record = group.state / "cleanup"
+    *lines, copy = record.read_text().splitlines()
+    assert json.loads(copy)[:4] == ["kept", "1", f"/{FOREIGN}", "file"]
+    record.write_text("".join(f"{line}\n" for line in (*lines, json.dumps(json.loads(copy)[:7]))))
+    group.x.write_text("an admin's")
+    assert group.done({}, back_to=1).restored == 1
+    assert (group.x.read_text(), group.rescued()) == ("a user's", ["an admin's"])
+
+
+def test_a_rollback_that_is_undone_leaves_nothing_rescued_behind(group: Group) -> None:
+    group.deploy({})
+    group.deploy({"x": "ours"}, ends=False)
+    group.x.write_text("ours, filled in")
+    group.scripts_ran()
+    before = group.seen()
+    group.done({}, back_to=1)
+    group.undo()
+    assert (group.seen(), list(group.state.glob("rescued-*"))) == (before, [])
+
+
+def test_the_directory_that_holds_what_stays_stays(group: Group) -> None:
+    group.deploy({})
+    lay(group.root, {"srv/app/conf/z": "a user's"})
+    group.deploy({"conf/z": "ours"}, ends=False)
+    (group.root / "srv/app/conf/z").write_text("an admin's")
+    assert group.done({}, back_to=1).left == ("/srv/app/conf/z (something else lies there by now)",)
+    assert (group.root / "srv/app/conf/z").read_text() == "an admin's"
+
+
+def test_a_revision_that_has_the_path_installs_its_file(group: Group) -> None:
+    group.deploy({"x": "one"})
+    group.deploy({"x": "two"}, ends=False)
+    group.x.write_text("an admin's")
+    assert group.done({"x": "one"}, back_to=1).left == ()
+    assert (group.x.read_text(), group.copies()) == ("one", ["1"])
+
+
+def test_scripts_of_a_group_without_copies_cost_nothing(group: Group) -> None:
+    group.deploy({})
+    before = (group.state / "cleanup").stat()
+    group.scripts_ran()
+    assert (group.state / "cleanup").stat() == before
 
 
 def test_a_file_that_was_retained_is_retained_again(group: Group) -> None:
@@ -244,6 +386,14 @@ def test_the_directory_of_what_comes_back_stays_or_is_made(group: Group) -> None
     assert not (group.root / "srv/app/conf").exists()
     group.deploy({}, back_to=1)
     assert (group.root / "srv/app/conf/z").read_text() == "a user's"
+
+
+def test_right_below_the_root_of_the_machine_wherever_the_agent_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "1").write_text("a user's")
+    monkeypatch.chdir(tmp_path)
+    assert keeping.unfit(tmp_path, [Kept("1", "/motd", Kind.FILE, 8, 1.0)], Rooted(PurePath("/"))) == {}
 
 
 def test_the_plan_and_the_description_show_it(group: Group) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import itertools
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from adapters.host.ledger import Ledger
 from domain.errors import InstallError
+from domain.install import Kept, Kind
 from domain.keeping import Keeping, Restoring
 from tests.unit.adapters.installing_site import Interference, Killed, Site, lay, seen
 
@@ -51,13 +53,19 @@ def keeping(folder: Path) -> tuple[Site, Callable[[], None]]:
 
 
 def giving_back(folder: Path) -> tuple[Site, Callable[[], None]]:
-    """A host that is about to be rolled back; the directory of one file is gone, and one copy stays."""
+    """A host that is about to be rolled back; the directory of one file is gone, one copy stays, what a script made of
+    another is rescued, and what somebody put in the place of a link stays."""
     site = Site(folder)
     lay(site.root, {**FOREIGN, "srv/app/old": "a user's of old"})
     ruled(site, site.bundle("one", {**FIRST, "old": "ours"}), 1)
     site.commit()
     ruled(site, site.bundle("two", {**SECOND, "old": "ours"}), 2)
+    lay(site.root, {"srv/app/taken": "ours, filled in"})
+    os.utime(site.root / "srv/app/taken", (2e9, 2e9))
+    site.scripts_ran()
     site.commit()
+    (site.root / "srv/app/link").unlink()
+    lay(site.root, {"srv/app/link": "somebody's"})
     shutil.rmtree(site.root / "srv/app/conf")
     bundle = site.bundle("back", {**FIRST, "old": "ours"})
     return site, lambda: ruled(site, bundle, 3, back_to=2)
@@ -69,8 +77,14 @@ Seen = tuple[dict[str, Any], dict[str, Any], Any]
 
 
 def all_of(site: Site) -> Seen:
-    """The tree, the copies, and what is on record of them."""
-    return dict(site.seen()), dict(seen(site.state / "kept")), Ledger(site.state).kept()
+    """The tree, the copies and what was rescued, and what is on record of the copies."""
+    kept = {folder.name: seen(folder) for folder in (site.state / "kept", *site.state.glob("rescued-*"))}
+    return dict(site.seen()), kept, [_timeless(each) for each in Ledger(site.state).kept()]
+
+
+def _timeless(kept: Kept) -> Kept:
+    """A link of the bundle gets the time at which it is made."""
+    return kept._replace(installed=None, latest=None) if kept.kind is Kind.LINK else kept
 
 
 @pytest.fixture(scope="module", params=list(SCENARIOS))
@@ -85,11 +99,14 @@ def scenario(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 
 def test_the_scenarios_do_what_they_say(scenario: tuple[Prepare, Seen, int]) -> None:
-    prepare, (tree, copies, kept), calls = scenario
+    prepare, (tree, folders, kept), calls = scenario
     assert 30 < calls < 200
     given_back = prepare is giving_back
     assert (tree["srv/app/taken"][3] == FOREIGN["srv/app/taken"].encode()) is given_back  # type: ignore[union-attr]
-    assert len(copies) == len(kept) == (1 if given_back else 4)
+    assert len(folders["kept"]) == len(kept) == (2 if given_back else 4)
+    assert [len(folder) for name, folder in folders.items() if name != "kept"] == ([1] if given_back else [])
+    if given_back:
+        assert tree["srv/app/link"][3] == b"somebody's"
 
 
 def disturbed(act: Callable[[], None], at: int) -> InstallError | None:
@@ -183,7 +200,8 @@ def test_a_kill_of_the_commit_loses_no_copy_that_is_on_record(tmp_path: Path) ->
         with Interference(at, Killed()).at_work() as interference, contextlib.suppress(Killed):
             site.commit()
         site.commit()
-        _, copies, kept = all_of(site)
-        assert sorted(copies) == [each.copy for each in kept] == ["1"], at
+        _, folders, kept = all_of(site)
+        assert sorted(folders["kept"]) == [each.copy for each in kept], at
+        assert sorted(len(folder) for folder in folders.values()) == [1, 2], at
         if interference.calls < at:
             break

@@ -18,6 +18,7 @@ KEYS = {
     "InstanceFailure": "instance.failure",
     "InstanceReady": "instance.ready",
     "DeploymentQueued": "deployment.queued",
+    "InstanceSkipped": "instance.skipped",
     "TriggerTest": "trigger.test",
 }
 
@@ -27,9 +28,13 @@ def test_routing_key(kind: HappeningType) -> None:
     assert kind.routing_key == KEYS[kind.value]
 
 
-def test_the_types_are_those_a_trigger_can_name_and_two_of_ours() -> None:
+def test_the_types_are_those_a_trigger_can_name_and_three_of_ours() -> None:
     assert {kind.value for kind in HappeningType} == set(KEYS)
-    assert set(HappeningType) - TRIGGER_EVENTS == {HappeningType.DEPLOYMENT_QUEUED, HappeningType.TRIGGER_TEST}
+    assert set(HappeningType) - TRIGGER_EVENTS == {
+        HappeningType.DEPLOYMENT_QUEUED,
+        HappeningType.INSTANCE_SKIPPED,
+        HappeningType.TRIGGER_TEST,
+    }
 
 
 def test_what_an_earlier_version_kept_is_read() -> None:

@@ -36,6 +36,7 @@ def a_host(folder: Path, told: list[AgentReport], **more: Any) -> HostWorld:
         install=lambda *_, **__: "installed",
         on_disk=lambda _: "Install of v1 was carried out.",
         commit=lambda _: None,
+        own=lambda _: None,
         run_scripts=lambda *_, **__: None,
         prune=lambda *_: None,
         tell=told.append,

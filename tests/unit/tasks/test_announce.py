@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from adapters.publishers.memory import MemoryPublisher
+from domain import metrics
 from domain.channels import ChannelState, Delivery
 from domain.errors import PublishRefused
 from domain.happenings import Happening
@@ -17,6 +19,20 @@ from tests.contract.store_values import a_happening
 from tests.unit.tasks.engine import Engine
 
 
+class Tally:
+    """A meter that remembers the outcomes of events, by channel."""
+
+    def __init__(self) -> None:
+        self.seen: Counter[tuple[str, ...]] = Counter()
+
+    def count(self, family: metrics.Family, *labels: str) -> None:
+        assert family is metrics.EVENTS_TOLD
+        self.seen[labels] += 1
+
+    def observe(self, *_: object) -> None:
+        raise AssertionError("telling measures nothing")
+
+
 class Telling:
     """An engine with two channels, and happenings to tell."""
 
@@ -24,11 +40,16 @@ class Telling:
         self.engine, self.store = engine, engine.store
         self.chat, self.other = MemoryPublisher(patience=60.0), MemoryPublisher(at_once=7)
         self.publishers: dict[str, MemoryPublisher] = {"chat": self.chat, "other": self.other}
-        self.world: World = replace(engine.world(), publishers=self.publishers)
+        self.tally = Tally()
+        self.world: World = replace(engine.world(), publishers=self.publishers, meter=self.tally)
         self.store.serve(["chat", "other"], now=engine.now)
 
-    def happen(self, *numbers: int) -> None:
-        self.store.tell([a_happening(number).model_copy(update={"at": self.engine.now}) for number in numbers])
+    def happen(self, *numbers: int, later: float = 0.0) -> None:
+        at = self.engine.now + later
+        self.store.tell([a_happening(number).model_copy(update={"at": at}) for number in numbers])
+
+    def outcomes(self, channel: str = "chat") -> dict[str, int]:
+        return {outcome: count for (name, outcome), count in self.tally.seen.items() if name == channel}
 
     def tell(self, channel: str = "chat") -> ChannelState:
         tell(self.world, channel)
@@ -122,6 +143,64 @@ def test_patience_ends_for_what_waited_too_long_and_for_nothing_else(telling: Te
     assert [event for event, _ in telling.dead()] == ["e-1", "e-2"]
     assert (state.waiting, state.dead, state.tries) == (1, 2, 3)
     assert telling.chat.tries == 3, "those behind the first are not tried one by one"
+
+
+def test_what_came_about_a_little_out_of_order_is_not_passed_over(telling: Telling) -> None:
+    """Control processes read their clocks apart: times do not rise strictly with numbers."""
+    telling.chat.away = True
+    telling.happen(1)
+    telling.happen(2, later=0.03)
+    telling.happen(3, later=0.01)
+    telling.engine.now += 60.02
+    telling.tell()
+    assert [event for event, _ in telling.dead()] == ["e-1"]
+    telling.chat.away = False
+    telling.engine.now += 1
+    assert telling.tell() == ChannelState(name="chat", told=3, dead=1)
+    assert ids(telling.chat.heard) == [2, 3]
+
+
+def test_what_a_channel_does_not_want_is_passed_over_before_it_is_tried(telling: Telling) -> None:
+    telling.chat.unwanted = {f"e-{number}" for number in range(300) if number % 100}
+    telling.happen(*range(300))
+    assert telling.tell() == ChannelState(name="chat", told=300)
+    assert ids(telling.chat.heard) == [0, 100, 200]
+    assert telling.chat.tries == 3
+    assert telling.outcomes() == {"told": 3}
+
+
+def test_what_a_channel_does_not_want_is_never_a_dead_letter(telling: Telling) -> None:
+    telling.chat.away, telling.chat.unwanted = True, {"e-1", "e-2", "e-4", "e-5", "e-7"}
+    telling.happen(1, 2, 3, 4, 5, 6, 7)
+    telling.tell()
+    assert telling.state().told == 2, "what stands before the first that it wants is done with"
+    telling.engine.now += 61
+    state = telling.tell()
+    assert [event for event, _ in telling.dead()] == ["e-3", "e-6"]
+    assert (state.told, state.waiting, state.dead, state.lost) == (7, 0, 2, 0)
+    assert telling.outcomes() == {"failed": 2, "dead": 2}
+
+
+def test_one_that_is_refused_is_buried_alone(telling: Telling) -> None:
+    telling.chat.refuses, telling.chat.unwanted = {"e-2"}, {"e-1", "e-3"}
+    telling.happen(1, 2, 3, 4)
+    for _ in range(20):
+        telling.engine.now += 1
+        telling.tell()
+    assert [event for event, _ in telling.dead()] == ["e-2"]
+    assert ids(telling.chat.heard) == [4]
+    assert telling.outcomes() == {"failed": 5, "dead": 1, "told": 1}
+
+
+def test_what_nobody_was_told_of_does_not_count_as_told(telling: Telling) -> None:
+    class Half(MemoryPublisher):
+        def publish(self, happenings: Sequence[Happening]) -> Delivery:
+            return super().publish(happenings).model_copy(update={"left_out": 2})
+
+    telling.publishers["other"] = Half(at_once=7)
+    telling.happen(*range(7))
+    telling.tell("other")
+    assert telling.outcomes("other") == {"told": 5}
 
 
 def test_a_bug_in_a_publisher_holds_up_its_own_channel_alone_and_not_for_ever(telling: Telling) -> None:

@@ -173,6 +173,41 @@ def test_what_becomes_of_files_of_others_is_told(tmp_path: Path, restoring: Rest
     assert lines == (["1 of others kept"] if restoring else [])
 
 
+@pytest.mark.parametrize(
+    ("event", "more", "expected"),
+    [
+        (Event.AFTER_INSTALL, {}, True),
+        (Event.VALIDATE_SERVICE, {}, True),
+        (Event.BEFORE_INSTALL, {}, False),
+        (Event.AFTER_INSTALL, {"restoring": None}, False),
+        (Event.APPLICATION_START, {"restart": True}, False),
+    ],
+)
+@pytest.mark.parametrize("ended", [None, InstallError("the script is gone")], ids=["well", "badly"])
+def test_what_scripts_made_of_files_over_others_is_noted_once_there_was_an_install(
+    tmp_path: Path, event: Event, more: dict[str, Any], expected: bool, ended: InstallError | None
+) -> None:
+    archive = tmp_path / "deployments/g-1/d-AAAAAAAAA/deployment-archive"
+    archive.mkdir(parents=True)
+    (archive / "appspec.yml").write_text(f"version: 0.0\nos: linux\nhooks:\n  {event}:\n    - location: run.sh\n")
+    owned: list[Path] = []
+    host = a_host(tmp_path, [], own=owned.append, **({"run_scripts": raises(ended)} if ended else {}))
+    host.records.mark_last_successful("g-1", "d-AAAAAAAAA")
+    host.records.mark_most_recent("g-1", "d-AAAAAAAAA")
+    (outcome,) = carry_out(host, event, report(**{"restoring": Restoring(began=1), **more})).outcomes
+    assert outcome.status is (EventStatus.FAILED if ended else EventStatus.SUCCEEDED)
+    assert owned == ([host.records.instructions("g-1")] if expected else [])
+
+
+def test_a_note_that_cannot_be_taken_fails_no_event(tmp_path: Path) -> None:
+    archive = tmp_path / "deployments/g-1/d-AAAAAAAAA/deployment-archive"
+    archive.mkdir(parents=True)
+    (archive / "appspec.yml").write_text("version: 0.0\nos: linux\nhooks:\n  AfterInstall:\n    - location: run.sh\n")
+    host = a_host(tmp_path, [], own=raises(FULL))
+    (outcome,) = carry_out(host, Event.AFTER_INSTALL, report(restoring=Restoring(began=1))).outcomes
+    assert outcome.status is EventStatus.SUCCEEDED
+
+
 def _downloaded(folder: Path) -> HostReport:
     return carry_out(a_host(folder, []), Event.DOWNLOAD_BUNDLE, report()).model_copy(update={"order": report().order})
 

@@ -33,9 +33,21 @@ def test_what_is_refused_for_itself_is_given_up_after_some_tries() -> None:
     assert [isinstance(verdict, GiveUp) for verdict in verdicts] == [False] * 4 + [True] * 2
 
 
-@pytest.mark.parametrize(("patience", "age", "told"), [(None, 1e9, False), (60.0, 61.0, True), (60.0, 59.0, False)])
-def test_patience(patience: float | None, age: float, told: bool) -> None:
-    assert overdue(a_happening(), patience=patience, now=NOW + age) is told
+@pytest.mark.parametrize(
+    ("patience", "ages", "count"),
+    [
+        (None, [1e9], 0),
+        (60.0, [], 0),
+        (60.0, [61.0], 1),
+        (60.0, [60.0], 0),
+        (60.0, [62.0, 61.0, 59.0], 2),
+        (60.0, [62.0, 59.0, 61.0], 1),
+        (60.0, [59.0, 61.0], 0),
+    ],
+)
+def test_patience_ends_from_the_front(patience: float | None, ages: list[float], count: int) -> None:
+    waiting = [a_happening().model_copy(update={"at": NOW - age}) for age in ages]
+    assert overdue(waiting, patience=patience, now=NOW) == count
 
 
 @pytest.mark.parametrize(

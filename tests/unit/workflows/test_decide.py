@@ -71,6 +71,7 @@ def test_only_a_blue_host_that_is_skipped_leaves_its_lane_to_others(kind: PhaseK
     conclude, step = stepped(a_view(deployment=deployment), "")
     assert conclude.status is TargetStatus.SKIPPED
     assert (step.take is not None) is goes_on
+    assert step.happenings[0].type is HappeningType.INSTANCE_SKIPPED
     stopping = {"code": "MANUAL_STOP", "message": "stopped"}
     stopped = a_deployment(phases=deployment.phases, stopping=stopping)
     assert stepped(a_view(deployment=stopped), "")[1].take is None

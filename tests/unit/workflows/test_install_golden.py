@@ -2,7 +2,8 @@
 
 `bundle` and `host` map paths to what lies there: `"file"`, `"-> target"`, an octal mode for a directory, or a mapping
 of `Found` members. `record` lists what the previous revision made, `kept` the copies there are of others' files and
-`unfit` those that cannot be put back; `keeping` is the rule for them.
+`unfit` those that cannot be put back, `changed` where something else lies than Install put there; `keeping` is the rule
+for them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import pytest
 
 from domain.appspec import AppSpec, FileExistsBehavior
 from domain.errors import InstallError
-from domain.install import Context, Entry, Facts, Found, Kept, Kind, Recorded, Tree
+from domain.install import Changed, Context, Entry, Facts, Found, Kept, Kind, Recorded, Tree
 from domain.install_text import plan_as_json
 from domain.keeping import Keeping, Restoring
 from workflows.install import plan_install
@@ -71,6 +72,7 @@ def facts_of(case: dict[str, Any], spec: AppSpec) -> Facts:
         uid=case.get("uid", 0),
         kept=tuple(Kept(copy, path, Kind(kind), *rest) for copy, path, kind, *rest in case.get("kept", [])),
         unfit=case.get("unfit", {}),
+        changed={path: Changed(when) for path, when in case.get("changed", {}).items()},
     )
 
 
@@ -92,7 +94,9 @@ def outcome_of(case: dict[str, Any]) -> dict[str, Any]:
     shown = plan_as_json(plan)
     del shown["archive"]
     shown["record"] = [[*each[:2], *([list(each.context)] if each.context else [])] for each in plan.record]
-    shown |= {name: value for name, value in (("kept", plan.kept), ("left", plan.left)) if value}
+    # What lies over a copy is only known once the plan was carried out.
+    kept = [each[: Kept._fields.index("installed")] for each in plan.kept]
+    shown |= {name: value for name, value in (("kept", kept), ("left", plan.left)) if value}
     return json.loads(json.dumps(shown))  # type: ignore[no-any-return]
 
 

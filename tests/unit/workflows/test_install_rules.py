@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from domain.appspec import AppSpec, FileExistsBehavior, FileMapping
 from domain.errors import InstallError
 from domain.install import (
+    Changed,
     Context,
     CopyFile,
     Entry,
@@ -27,11 +28,13 @@ from domain.install import (
     Recorded,
     RemoveDirectory,
     RemoveFile,
+    Rescue,
     RestoreCopy,
     SetAcl,
     SetContext,
     SetMode,
     SetOwner,
+    Stamp,
     Tree,
 )
 from domain.install_text import (
@@ -118,7 +121,7 @@ def test_every_step_finds_what_it_needs(world: tuple[Facts, FileExistsBehavior])
 def played(plan: Plan, disk: dict[str, Kind]) -> None:
     for step in plan.instructions:
         match step:
-            case KeepCopy(file=path):
+            case KeepCopy(file=path) | Rescue(file=path):
                 assert disk[path] is not Kind.DIRECTORY
             case RestoreCopy(file=path, kind=kind, replaces=replaces):
                 assert (path in disk) is replaces
@@ -157,11 +160,19 @@ RULES = st.builds(
 )
 
 
-@given(worlds(), COPIES, RULES, st.sets(st.integers(1, 5).map(str), max_size=2))
+CHANGES = st.dictionaries(st.sampled_from([f"/d/{name}" for name in NAMES]), st.sampled_from(Changed), max_size=3)
+
+
+@given(worlds(), COPIES, RULES, st.sets(st.integers(1, 5).map(str), max_size=2), CHANGES)
 def test_what_is_given_back_takes_nothing_from_anybody(
-    world: tuple[Facts, FileExistsBehavior], kept: tuple[Kept, ...], rule: Keeping, unfit: set[str]
+    world: tuple[Facts, FileExistsBehavior],
+    kept: tuple[Kept, ...],
+    rule: Keeping,
+    unfit: set[str],
+    changes: dict[str, Changed],
 ) -> None:
-    facts = world[0]._replace(kept=kept, unfit=dict.fromkeys(unfit & {each.copy for each in kept}, "gone"))
+    gone = dict.fromkeys(unfit & {each.copy for each in kept}, "gone")
+    facts = world[0]._replace(kept=kept, unfit=gone, changed=changes)
     try:
         plan = plan_install(SPEC, facts, world[1], rule)
     except InstallError:
@@ -170,11 +181,14 @@ def test_what_is_given_back_takes_nothing_from_anybody(
     played(plan, disk)
     ours, holds = {each.path for each in facts.record}, {each.path for each in plan.record}
     copies = {each.copy: each for each in kept}
+    rescued = {each.file for each in plan.instructions if isinstance(each, Rescue)}
     for step in plan.instructions:
         match step:
             case RestoreCopy(file=path, copy=copy, replaces=replaces):
                 assert path not in holds
                 assert not replaces or path in ours
+                assert not replaces or changes.get(path) is not Changed.SINCE
+                assert (path in rescued) is (replaces and changes.get(path) is Changed.MEANWHILE)
                 assert copy not in facts.unfit
                 assert rule.restoring.back_to is not None
                 assert copies[copy].began >= rule.restoring.back_to
@@ -207,6 +221,7 @@ STEPS = (
     | st.builds(SetContext, TEXTS, st.builds(Context, TEXTS, TEXTS))
     | st.builds(KeepCopy, TEXTS, TEXTS, st.integers(0, 9))
     | st.builds(RestoreCopy, TEXTS, TEXTS, st.sampled_from(Kind))
+    | st.builds(Rescue, TEXTS, TEXTS)
     | st.builds(SetOwner, TEXTS, st.integers(-1, 9), st.integers(-1, 9), TEXTS)
     | st.builds(KeepDirectory, TEXTS, st.integers(0, 0o7777), st.just(0), st.just(0), st.just((("acl", "00"),)))
 )
@@ -223,6 +238,7 @@ def test_a_plan_survives_being_written(steps: tuple[CopyFile, ...]) -> None:
 
 
 RECORDED = st.builds(Recorded, st.sampled_from(Kind), TEXTS, st.none() | st.builds(Context, TEXTS))
+STAMPS = st.none() | st.builds(Stamp, st.integers(0, 9), st.integers(0, 2 * 10**18))
 KEPT = st.builds(
     Kept,
     st.integers(0, 99).map(str),
@@ -231,6 +247,8 @@ KEPT = st.builds(
     st.integers(0, 9),
     st.floats(0, 2e9),
     st.integers(0, 9),
+    STAMPS,
+    STAMPS,
 )
 
 
@@ -258,6 +276,7 @@ def test_copies_on_record_survive(record: list[Recorded], kept: list[Kept]) -> N
         pytest.param('["kept","1","etc/passwd","file",1,1.0,0]', id="a relative path"),
         pytest.param('["kept","1","/a","file",1]', id="too little"),
         pytest.param('["kept","1","/a","door",1,1.0,0]', id="of no kind"),
+        pytest.param('["kept","1","/a","file",1,1.0,0,[1],[1,2]]', id="half a stamp"),
     ],
 )
 def test_an_odd_copy_on_record_is_refused(line: str) -> None:

@@ -15,6 +15,8 @@ from domain.deployments import Deployment, DeploymentStatus, PhaseKind
 from domain.fleet import HostRecord, Instance, TargetKind
 from domain.group_options import (
     AlarmConfiguration,
+    AutoRollbackConfiguration,
+    AutoRollbackEvent,
     BlueGreenDeploymentConfiguration,
     DeploymentOption,
     DeploymentStyle,
@@ -25,8 +27,10 @@ from domain.group_options import (
     LoadBalancerInfo,
     NamedBalancer,
     OutdatedInstancesStrategy,
+    TriggerConfig,
 )
 from domain.groups import DeploymentGroup, LastDeployment
+from domain.happenings import HappeningType, Topic
 from domain.lifecycle import Event
 from domain.limits import Limits
 from domain.scaling import ActionResult, LifecycleAction, OpenAction, ScalingHook, SuspendedProcesses, Transition
@@ -36,6 +40,7 @@ from workflows.events import GREEN, TERMINATION, events_for
 from workflows.instance_deployments import admit_instance, admit_update, events_of_instance, token_of
 from workflows.scaling import Complete, Heartbeat, Revision, Wait
 from workflows.scaling_hooks import hook_name, hook_named, hooks_for, without
+from workflows.telling import deployment_happening
 
 APPLICATION = Application(application_id="a-1", application_name="shop", create_time=NOW)
 LAUNCHING, TERMINATING = Transition.LAUNCHING, Transition.TERMINATING
@@ -299,6 +304,32 @@ def test_a_fleet_can_grow_while_an_alarm_is_active_and_is_brought_level_with_car
     update = admit_update(a_deployment(), ["i-1"], application=APPLICATION, **values)  # type: ignore[arg-type]
     assert update is not None
     assert update.alarm_configuration == alarms
+
+
+def by_creator(group: DeploymentGroup) -> dict[str, Deployment | None]:
+    values = {"group": group, "deployment_id": "d-NEW", "now": NOW, "limits": Limits()}
+    return {
+        "autoscaling": made(LAUNCHING, group),
+        "autoscalingTermination": made(TERMINATING, group),
+        "CodeDeployAutoUpdate": admit_update(a_deployment(), ["i-1"], application=APPLICATION, **values),  # type: ignore[arg-type]
+    }
+
+
+@pytest.mark.parametrize("creator", ["autoscaling", "autoscalingTermination", "CodeDeployAutoUpdate"])
+def test_the_triggers_of_the_group_hear_of_it_and_nothing_is_promised_that_is_for_whole_groups(creator: str) -> None:
+    """Deployments to single instances are never rolled back and suspend nothing."""
+    trigger = TriggerConfig(trigger_name="t", trigger_target_arn="arn:sns:t", trigger_events=("DeploymentFailure",))
+    rollback = AutoRollbackConfiguration(enabled=True, events=(AutoRollbackEvent.DEPLOYMENT_FAILURE,))
+    options = Ec2DeploymentOptions(auto_scaling_group_processes_to_suspend=("Launch",))
+    group = successful(
+        trigger_configurations=(trigger,), auto_rollback_configuration=rollback, ec2_deployment_options=options
+    )
+    deployment = by_creator(group)[creator]
+    assert deployment is not None
+    assert deployment.creator == creator
+    told = deployment_happening(deployment, HappeningType.DEPLOYMENT_FAILURE, at=NOW)
+    assert told.topics == (Topic(trigger="t", arn="arn:sns:t"),)
+    assert (deployment.auto_rollback_configuration, deployment.ec2_deployment_options) == (None, None)
 
 
 def test_the_group_does_not_remember_a_deployment_of_some_hosts() -> None:

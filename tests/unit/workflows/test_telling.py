@@ -16,7 +16,7 @@ from domain.deployments import (
     TargetStatus,
 )
 from domain.group_options import TriggerConfig
-from domain.happenings import TERMINAL, EventTold, Happening, HappeningType, Topic
+from domain.happenings import TERMINAL, TRIGGER_EVENTS, EventTold, Happening, HappeningType, Topic
 from domain.lifecycle import Event
 from domain.reports import EventStatus
 from tests.unit.workflows.engine_values import NOW, a_deployment, a_group, a_target, an_outcome, outcomes_of
@@ -59,7 +59,7 @@ def test_a_deployment_ends_once_for_whoever_listens() -> None:
         (TargetStatus.SUCCEEDED, HappeningType.INSTANCE_SUCCESS),
         (TargetStatus.READY, HappeningType.INSTANCE_READY),
         (TargetStatus.FAILED, HappeningType.INSTANCE_FAILURE),
-        (TargetStatus.SKIPPED, HappeningType.INSTANCE_FAILURE),
+        (TargetStatus.SKIPPED, HappeningType.INSTANCE_SKIPPED),
         (TargetStatus.UNKNOWN, HappeningType.INSTANCE_FAILURE),
     ],
 )
@@ -67,6 +67,16 @@ def test_what_kind_of_happening_a_status_is(status: TargetStatus, kind: Happenin
     told = instance_happening(a_deployment(), a_target(), status, (), at=NOW)
     assert (told.type, told.status, told.at) == (kind, status, NOW)
     assert (told.instance_id, told.instance_arn) == ("web-1", a_target().arn)
+
+
+def test_a_host_on_which_nothing_was_done_is_told_to_nobody_as_a_failure() -> None:
+    """One that is no more, or that a stop left as it was: no trigger hears of it, none of AWS's events says it."""
+    everything = a_trigger("all", *(kind.value for kind in TRIGGER_EVENTS))
+    deployment = a_deployment(trigger_configurations=(everything,))
+    told = instance_happening(deployment, a_target(), TargetStatus.SKIPPED, outcomes_of("-------"), at=NOW)
+    assert (told.topics, told.failed_event, told.error_code) == ((), None, None)
+    assert told.type not in TRIGGER_EVENTS
+    assert {each.status for each in told.lifecycle_events} == {EventStatus.SKIPPED}
 
 
 @pytest.mark.parametrize(
