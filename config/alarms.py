@@ -1,15 +1,15 @@
-"""Alarms of the settings: one model per kind, and how a mapping of them is read. No error repeats a value."""
+"""Alarms of the settings: one model per kind."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import NoDecode
 
+from config.by_kind import reader
 from config.sections import Section, WebUrl
 
 
@@ -74,31 +74,6 @@ AlarmSettings = PrometheusSettings | HttpSettings
 
 KINDS: Mapping[str, type[AlarmSettings]] = {"prometheus": PrometheusSettings, "http": HttpSettings}
 
-
-def _read(given: object) -> object:
-    """A mapping in a variable is JSON; each entry is read by the model of its kind."""
-    if isinstance(given, str):
-        try:
-            given = json.loads(given)
-        except (ValueError, RecursionError):
-            raise ValueError('must be JSON, as in {"errors": {"kind": "prometheus", …}}') from None
-    if not isinstance(given, Mapping):
-        raise ValueError("must be a mapping of names to alarms")
-    return {str(name): _read_one(str(name), entry) for name, entry in given.items()}
-
-
-def _read_one(name: str, given: object) -> object:
-    if isinstance(given, Section):
-        return given
-    kind = given.get("kind") if isinstance(given, Mapping) else None
-    if not isinstance(kind, str) or kind not in KINDS:
-        raise ValueError(f"{name}: kind must be one of {', '.join(KINDS)}")
-    try:
-        return KINDS[kind].model_validate(given)
-    except ValidationError as error:
-        problems = error.errors(include_input=False, include_url=False)
-        told = (f"{'.'.join(map(str, (name, *problem['loc'])))}: {problem['msg']}" for problem in problems)
-        raise ValueError("; ".join(told)) from None
-
+_read = reader(KINDS, of="alarms", example='{"errors": {"kind": "prometheus", …}}')
 
 AlarmsByName = Annotated[dict[str, AlarmSettings], NoDecode, BeforeValidator(_read)]
