@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import NoDecode
 
-from config.by_kind import reader
+from config.mappings import by_kind
 from config.sections import Section, WebUrl
 
 
@@ -74,6 +74,6 @@ AlarmSettings = PrometheusSettings | HttpSettings
 
 KINDS: Mapping[str, type[AlarmSettings]] = {"prometheus": PrometheusSettings, "http": HttpSettings}
 
-_read = reader(KINDS, of="alarms", example='{"errors": {"kind": "prometheus", …}}')
+_read = by_kind(KINDS, of="alarms", example='{"errors": {"kind": "prometheus", …}}')
 
 AlarmsByName = Annotated[dict[str, AlarmSettings], NoDecode, BeforeValidator(_read)]

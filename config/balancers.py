@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
-from config.by_kind import reader
+from config.mappings import by_kind
 from config.sections import Section, WebUrl
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -69,6 +69,6 @@ Balancer = HaproxySettings | NginxSettings | WebhookSettings
 
 KINDS: Mapping[str, type[Balancer]] = {"haproxy": HaproxySettings, "nginx": NginxSettings, "webhook": WebhookSettings}
 
-_read = reader(KINDS, of="load balancers", example='{"web": {"kind": "haproxy", …}}')
+_read = by_kind(KINDS, of="load balancers", example='{"web": {"kind": "haproxy", …}}')
 
 Balancers = Annotated[dict[str, Balancer], NoDecode, BeforeValidator(_read)]

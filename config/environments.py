@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
+from config.mappings import from_json
 from config.sections import Section
 
-
-def _read(given: object) -> object:
-    """A mapping in a variable is JSON; read here, where an error does not repeat it."""
-    if not isinstance(given, str):
-        return given
-    try:
-        return json.loads(given)
-    except (ValueError, RecursionError):
-        raise ValueError('must be JSON, as in {"name": {"provision": ["program"], "retire": ["program"]}}') from None
+_read = from_json(example='{"name": {"provision": ["program"], "retire": ["program"]}}')
 
 
 def _passable(secret: SecretStr) -> SecretStr:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
+from config.mappings import from_json
 from config.sections import Section, WebUrl
 from domain.happenings import HappeningType
 
@@ -30,14 +30,7 @@ class WebhookReceiver(Section):
     """Who signed the server's certificate, where the machine does not know."""
 
 
-def _read(given: object) -> object:
-    """A mapping in a variable is JSON; read here, where an error does not repeat it."""
-    if not isinstance(given, str):
-        return given
-    try:
-        return json.loads(given)
-    except (ValueError, RecursionError):
-        raise ValueError('must be JSON, as in {"chat": {"url": "https://…", "secret": "…"}}') from None
+_read = from_json(example='{"chat": {"url": "https://…", "secret": "…"}}')
 
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,50}$")]

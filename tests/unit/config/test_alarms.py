@@ -22,9 +22,8 @@ HEALTH = {"kind": "http", "url": "https://shop.internal/health?key=hush"}
 
 
 @pytest.fixture(autouse=True)
-def bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("SLIPWAY_")]:
-        monkeypatch.delenv(name)
+def store(bare: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings need one; nobody asks it."""
     monkeypatch.setenv("SLIPWAY_STORE__URL", "redis://127.0.0.1:1")
 
 

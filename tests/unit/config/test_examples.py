@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,12 +32,6 @@ def flat(content: Mapping[str, Any], above: str = "") -> dict[str, Any]:
 def read_env(name: str) -> dict[str, str]:
     lines = (EXAMPLES / name).read_text(encoding="utf-8").splitlines()
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
-
-
-@pytest.fixture(autouse=True)
-def bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("SLIPWAY_")]:
-        monkeypatch.delenv(name)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,8 @@ AWS = Aws(AwsAccess(region="us-east-1"))
 
 
 @pytest.fixture(autouse=True)
-def bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("SLIPWAY_")]:
-        monkeypatch.delenv(name)
+def store(bare: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings need one; nobody asks it."""
     monkeypatch.setenv("SLIPWAY_STORE__URL", "redis://127.0.0.1:1")
 
 

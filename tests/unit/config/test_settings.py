@@ -17,10 +17,8 @@ from config.settings import InvalidSettings, Settings, load_settings, variables
 
 
 @pytest.fixture(autouse=True)
-def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No variables but the test's own, and a home in which nothing runs."""
-    for name in [name for name in os.environ if name.startswith("SLIPWAY_")]:
-        monkeypatch.delenv(name)
+def home(bare: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One in which nothing runs."""
     monkeypatch.setenv("SLIPWAY_HOME", str(tmp_path / "home"))
 
 
