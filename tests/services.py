@@ -29,6 +29,14 @@ def require(found: T | None, name: str) -> T:
     pytest.skip(f"no {name} here: install it to run this test")
 
 
+def set_attribute(path: Path, name: str, value: bytes) -> None:
+    """Give a file an extended attribute; a filesystem that keeps none is one that is missing."""
+    try:
+        os.setxattr(path, name, value)
+    except OSError:
+        require(None, f"filesystem that keeps {name}")
+
+
 def wait_until(found: Callable[[], T | None], what: str, *, limit: float = 60.0) -> T:
     """The first true answer of `found`; fails the test naming what was waited for."""
     deadline = time.monotonic() + limit

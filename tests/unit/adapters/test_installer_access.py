@@ -12,6 +12,7 @@ import pytest
 from adapters.host.access import whole_acl
 from domain.appspec import AclEntry, ObjectType, Permission, SelinuxContext
 from domain.errors import InstallError
+from tests.services import set_attribute
 from tests.unit.adapters.installing_site import Site
 
 STAND_IN = """#!{python}
@@ -155,10 +156,7 @@ def test_a_file_with_an_acl_of_its_own_is_made_anew(site: Site) -> None:
         "0200000001000600ffffffff020006000100000004000400ffffffff10000600ffffffff20000400ffffffff"
     )
     path = site.root / "srv/app/a"
-    try:
-        os.setxattr(path, "system.posix_acl_access", named_user)
-    except OSError:
-        pytest.skip("the filesystem has no ACLs")
+    set_attribute(path, "system.posix_acl_access", named_user)
     assert site.install(site.bundle("two", {"a": "1"})).copied == 1
     assert os.listxattr(path) == []
     assert site.undo() == ()

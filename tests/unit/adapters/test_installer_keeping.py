@@ -19,6 +19,7 @@ from adapters.host.rooted import Rooted
 from domain.errors import InstallError
 from domain.install import InstallSummary, Kept, Kind
 from domain.keeping import Keeping, Restoring
+from tests.services import set_attribute
 from tests.unit.adapters.installing_site import Site, lay
 
 FOREIGN = "srv/app/x"
@@ -308,10 +309,7 @@ def test_the_owner_comes_back(group: Group) -> None:
 
 
 def test_acls_and_other_attributes_come_back(group: Group) -> None:
-    try:
-        os.setxattr(group.x, "user.origin", b"a user")
-    except OSError:
-        pytest.skip("this filesystem keeps no extended attributes")
+    set_attribute(group.x, "user.origin", b"a user")
     if shutil.which("setfacl"):
         subprocess.run(["setfacl", "-m", "u:1:r", str(group.x)], check=False)
     before = {name: os.getxattr(group.x, name) for name in os.listxattr(group.x)}
