@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -13,10 +12,10 @@ import yaml
 from adapters.alarms.prometheus import PrometheusAlarm
 from config.alarms import KINDS, HttpSettings, PrometheusSettings
 from config.settings import InvalidSettings, Settings, load_settings
+from tests.unit.config.commented import example_of
 from workers.installation import for_hosts
 from workers.wiring import make_alarm, make_alarms
 
-EXAMPLE = Path(__file__).resolve().parents[3] / "config" / "examples" / "slipway.yml"
 ERRORS = {"kind": "prometheus", "url": "https://prometheus.internal/", "query": "up == 0", "token": "hush"}
 HEALTH = {"kind": "http", "url": "https://shop.internal/health?key=hush"}
 
@@ -30,14 +29,6 @@ def store(bare: None, monkeypatch: pytest.MonkeyPatch) -> None:
 def given(monkeypatch: pytest.MonkeyPatch, content: object) -> Settings:
     monkeypatch.setenv("SLIPWAY_ALARMS", content if isinstance(content, str) else json.dumps(content))
     return load_settings()
-
-
-def example() -> dict[str, dict[str, Any]]:
-    """The commented example, as one that was uncommented."""
-    lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
-    block = lines[lines.index("# alarms:") : lines.index("alarms: {}")]
-    found: dict[str, dict[str, Any]] = yaml.safe_load("\n".join(line.removeprefix("# ") for line in block))["alarms"]
-    return found
 
 
 def test_one_variable_holds_them_all_and_no_host_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,7 +49,7 @@ def test_a_file_holds_them_and_the_variable_wins(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_example_shows_every_kind_and_field_and_is_good(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = example()
+    shown = example_of("alarms")
     assert {entry["kind"] for entry in shown.values()} == KINDS.keys()
     for entry in shown.values():
         assert entry.keys() == KINDS[entry["kind"]].model_fields.keys()

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from config.balancers import KINDS, HaproxySettings, WebhookSettings
 from config.settings import InvalidSettings, Settings, load_settings
+from tests.unit.config.commented import example_of
 from workers.wiring import make_load_balancer, make_load_balancers
 
-EXAMPLE = Path(__file__).resolve().parents[3] / "config" / "examples" / "slipway.yml"
 HAPROXY = {"kind": "haproxy", "address": "/run/haproxy.sock", "backend": "web"}
 WEBHOOK = {"kind": "webhook", "url": "https://balancer.internal/token", "secret": "hush-hush-hush-hush"}
 
@@ -27,17 +26,6 @@ def store(bare: None, monkeypatch: pytest.MonkeyPatch) -> None:
 def given(monkeypatch: pytest.MonkeyPatch, content: object) -> Settings:
     monkeypatch.setenv("SLIPWAY_LOAD_BALANCERS", content if isinstance(content, str) else json.dumps(content))
     return load_settings()
-
-
-def example() -> dict[str, dict[str, Any]]:
-    """The commented example, as one that was uncommented."""
-    lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
-    first = lines.index("# load_balancers:")
-    block = lines[first : lines.index("load_balancers: {}")]
-    found: dict[str, dict[str, Any]] = yaml.safe_load("\n".join(line.removeprefix("# ") for line in block))[
-        "load_balancers"
-    ]
-    return found
 
 
 def test_one_variable_holds_them_all(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +45,7 @@ def test_a_file_holds_them_and_the_variable_wins(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_example_shows_every_kind_and_field_and_is_good(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = example()
+    shown = example_of("load_balancers")
     assert {entry["kind"] for entry in shown.values()} == KINDS.keys()
     for entry in shown.values():
         assert entry.keys() == KINDS[entry["kind"]].model_fields.keys()
