@@ -397,6 +397,10 @@ class Sources(Protocol):
         Raises InvalidRevision for what no host can fetch, RevisionMissing where nothing is there.
         """
 
+    def check(self, revision: RevisionLocation, *, now: Instant) -> None:
+        """Look once, before a deployment touches a host, whether the revision is there. Raises as `source_of` does;
+        where that cannot be told, hosts find out."""
+
 
 class Fleet(Protocol):
     """Knows which hosts exist."""

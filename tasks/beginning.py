@@ -28,14 +28,12 @@ from tasks import runtime
 from tasks.alarms import why_not_begin
 from tasks.leases import alone
 from tasks.phases import after_end, change_and_remember, open_phase
+from tasks.records import PAGE, records_of
 from tasks.runtime import World
 from tasks.suspending import resume, suspend
 from workflows import admission, agents, group_memory, instance_deployments, names, plan, rollback, targeting
 
 T = TypeVar("T")
-
-PAGE = 200
-"""Target records written in one round trip."""
 
 
 @shared_task(name=names.BEGIN, acks_late=True, ignore_result=True, throws=(WorldError,))
@@ -166,7 +164,7 @@ def _find_touched(world: World, deployment: Deployment, group: DeploymentGroup) 
     failed = world.store.deployment(deployment.rolls_back or "")
     if failed is None or not rollback.needed(deployment, failed):
         return _Found(refusal=rollback.not_needed(deployment))
-    records = list(_records_of(world, failed))
+    records = list(records_of(world, failed))
     if deployment.blue_green:
         blue = [record.target for record in records if failed.label(record.index) is Label.BLUE]
         green = [record.target for record in records if failed.label(record.index) is Label.GREEN]
@@ -189,11 +187,6 @@ def _those_that_answer_first(world: World, targets: Sequence[Target]) -> Sequenc
     now = world.now()
     away = [last is None or agents.has_missed_words(last, now) for last in seen]
     return [target for _, target in sorted(zip(away, targets, strict=True), key=lambda pair: pair[0])]
-
-
-def _records_of(world: World, deployment: Deployment) -> Iterator[TargetRecord]:
-    for first in range(0, deployment.total, PAGE):
-        yield from world.store.targets(deployment.deployment_id, first=first, count=PAGE)
 
 
 def _find_all(world: World, deployment: Deployment, group: DeploymentGroup) -> _Found:
@@ -233,7 +226,7 @@ def _why_unfetchable(world: World, deployment: Deployment) -> ErrorInformation |
     if deployment.deployment_mode is DeploymentMode.RESTART or deployment.returns_to_blue:
         return None
     try:
-        world.sources.source_of(deployment.revision, now=world.now())
+        world.sources.check(deployment.revision, now=world.now())
     except InvalidRevision as error:
         return admission.why_unfetchable(error)
     return None

@@ -7,11 +7,9 @@ from collections.abc import Sequence
 
 from domain.deployments import Deployment, PhaseKind, TargetRecord
 from domain.fleet import Target
+from tasks.records import PAGE, records_of
 from tasks.runtime import World
 from workflows import targeting
-
-PAGE = 200
-"""Target records read or written in one round trip."""
 
 
 def lay_out_late_blue(world: World, deployment: Deployment) -> Sequence[Target]:
@@ -27,14 +25,9 @@ def lay_out_late_blue(world: World, deployment: Deployment) -> Sequence[Target]:
     if group is None:
         return ()
     serving = targeting.only(world.fleet.instances(group), group, deployment)
-    known = {record.target.target_id for record in _records(world, deployment)}
+    known = {record.target.target_id for record in records_of(world, deployment)}
     late = targeting.targets_of(instance for instance in serving if instance.instance_id not in known)
     for at in range(0, len(late), PAGE):
         page = enumerate(late[at : at + PAGE], deployment.total + at)
         world.store.lay_out(deployment.deployment_id, [TargetRecord(target=each, index=index) for index, each in page])
     return late
-
-
-def _records(world: World, deployment: Deployment) -> list[TargetRecord]:
-    pages = range(0, deployment.total, PAGE)
-    return [each for at in pages for each in world.store.targets(deployment.deployment_id, first=at, count=PAGE)]

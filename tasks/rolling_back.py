@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from domain.deployments import Deployment, DeploymentStatus, RollbackInfo
+from domain import reasons
+from domain.deployments import Deployment, RollbackInfo
 from domain.errors import (
     ApplicationDoesNotExist,
     DeploymentDoesNotExist,
@@ -13,6 +14,7 @@ from domain.errors import (
     InvalidInput,
 )
 from domain.groups import DeploymentGroup, group_name
+from tasks.records import records_of
 from tasks.runtime import World
 from workflows import admission, rollback
 
@@ -24,6 +26,8 @@ def prepare(world: World, ended: Deployment) -> RollbackInfo | None:
         return None
     group = world.store.groups.get(ended.deployment_group_id)
     why_not = rollback.why_not(ended, group)
+    if why_not is None and not (ended.blue_green or rollback.has_changed_anything(ended, records_of(world, ended))):
+        why_not = reasons.NOTHING_TO_ROLL_BACK
     if why_not is not None or group is None:
         return RollbackInfo(rollback_message=why_not)
     last = group.last_successful_deployment
@@ -50,8 +54,8 @@ PAGE = 50
 
 
 def revision_to_return_to(world: World, application_name: str, name: str, *, to: str | None = None) -> Deployment:
-    """The earlier deployment whose revision a group returns to: the one named or, the last one that succeeded with
-    another revision than the group runs or last tried.
+    """The earlier deployment whose revision a group returns to: the one named or the one that `rollback.returned_to`
+    finds.
 
     Raises ApplicationDoesNotExist, DeploymentGroupDoesNotExist, DeploymentDoesNotExist, and InvalidInput where there is
     none.
@@ -59,10 +63,14 @@ def revision_to_return_to(world: World, application_name: str, name: str, *, to:
     application = world.store.applications.named(application_name)
     if application is None:
         raise ApplicationDoesNotExist(f"No application is named {application_name}.")
+
+    def has_changed(deployment: Deployment) -> bool:
+        return rollback.has_changed_anything(deployment, records_of(world, deployment))
+
     group = world.store.groups.named(group_name(application.application_id, name))
     if group is None:
         raise DeploymentGroupDoesNotExist(f"The application {application_name} has no deployment group {name}.")
-    chosen = _named(world, group, to) if to else _last_good(world, group)
+    chosen = _named(world, group, to) if to else rollback.returned_to(_recent(world, group), has_changed)
     if chosen is None:
         raise InvalidInput(f"No deployment to {application_name}/{name} has succeeded with an earlier revision.")
     return chosen
@@ -73,15 +81,6 @@ def _named(world: World, group: DeploymentGroup, deployment_id: str) -> Deployme
     if found is None or found.deployment_group_id != group.deployment_group_id:
         raise DeploymentDoesNotExist(f"The deployment group has no deployment {deployment_id}.")
     return found
-
-
-def _last_good(world: World, group: DeploymentGroup) -> Deployment | None:
-    latest: Deployment | None = None
-    for deployment in _recent(world, group):
-        latest = latest or deployment
-        if deployment.status is DeploymentStatus.SUCCEEDED and deployment.revision.identity != latest.revision.identity:
-            return deployment
-    return None
 
 
 def _recent(world: World, group: DeploymentGroup) -> Iterator[Deployment]:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+from http import HTTPStatus
 from typing import Protocol
 
-from domain.errors import InvalidRevision
+from adapters.exchange import exchange
+from domain.errors import InvalidRevision, RevisionMissing, WorldError
 from domain.reports import BundleSource
 from domain.revisions import BundleLocation, GitHubLocation, RevisionLocation, S3Location
 from domain.values import Instant
 from workflows.signing import commit_path, sign_path
+
+logger = logging.getLogger(__name__)
+
+_PATIENCE = 2.0
+"""Seconds that the bundle store has to say whether it holds a bundle."""
 
 
 class Objects(Protocol):
@@ -46,6 +54,22 @@ class RevisionSources:
         raise InvalidRevision(
             f"revisions of type {revision.revision_type} cannot be fetched by hosts of this installation"
         )
+
+    def check(self, revision: RevisionLocation, *, now: Instant) -> None:
+        """Look whether a bundle or an object is there; raises as `source_of` does."""
+        source = self.source_of(revision, now=now)
+        if revision.bundle_location:
+            self._check_bundle(revision.bundle_location.sha256, source.location)
+
+    def _check_bundle(self, sha256: str, link: str) -> None:
+        try:
+            status = exchange("HEAD", link, seconds=_PATIENCE, most=None).status
+        except WorldError as error:
+            # Hosts may reach it all the same, or later: they ask with more patience.
+            logger.info("whether the bundle %s is there is left to the hosts: %s", sha256, error.message)
+        else:
+            if status == HTTPStatus.NOT_FOUND:
+                raise RevisionMissing(f"There is no bundle {sha256} in the bundle store; push it again.")
 
     def _bundle(self, bundle: BundleLocation, now: Instant) -> BundleSource:
         return BundleSource(

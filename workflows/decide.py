@@ -318,12 +318,13 @@ def end_early(
         phase = Phase(kind=PhaseKind.ABANDON, seconds=after.phases[0].seconds)
         phases = (*after.phases, phase)
         return _jumped(leaving.model_copy(update={"phases": phases}), len(phases) - 1, now=now)
-    return ended(_with_green_named(after), ends_as, why, now=now)
+    return ended(after if _goes_back(after, why, ends_as) else _with_green_named(after), ends_as, why, now=now)
 
 
 def _goes_back(deployment: Deployment, why: ErrorInformation, ends_as: DeploymentStatus) -> bool:
     """Traffic will go back to blue, which must find everything as it left it."""
-    return rollback.wanted(deployment.model_copy(update={"status": ends_as, "error_information": why}))
+    ended_so = deployment.model_copy(update={"status": ends_as, "error_information": why})
+    return rollback.wanted(ended_so) and rollback.why_not_to_blue(ended_so) is None
 
 
 def _number_of(deployment: Deployment, kind: PhaseKind) -> int | None:

@@ -5,7 +5,8 @@ Source: AWS CodeDeploy user guide, "Redeploy and roll back a deployment with Cod
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 
 from domain import reasons
 from domain.configs import MinimumHealthyHosts, MinimumHealthyHostsType
@@ -24,6 +25,7 @@ from domain.happenings import ROLLBACK
 from domain.lifecycle import Event
 from domain.moves import Change
 from domain.reports import EventStatus
+from domain.revisions import RevisionLocation
 from domain.values import Instant
 from workflows.telling import with_rollback
 
@@ -38,9 +40,10 @@ def wanted(deployment: Deployment) -> bool:
     instances."""
     if deployment.creator == ROLLBACK or deployment.only:
         return False
-    event = _event(deployment)
-    if event is AutoRollbackEvent.DEPLOYMENT_STOP_ON_REQUEST and deployment.rollback_on_stop is not None:
+    if deployment.status is DeploymentStatus.STOPPED and deployment.rollback_on_stop is not None:
+        # Whoever asked for a stop has the last word, also where an alarm was quicker.
         return deployment.rollback_on_stop
+    event = _event(deployment)
     config = deployment.auto_rollback_configuration
     return event is not None and config is not None and bool(config.enabled) and event in (config.events or ())
 
@@ -54,16 +57,23 @@ def _event(deployment: Deployment) -> AutoRollbackEvent | None:
 
 def why_not(deployment: Deployment, group: DeploymentGroup | None) -> str | None:
     """Why a deployment cannot be rolled back, or need not be; None if it can."""
-    came_to = deployment.came_to
-    if not came_to:
+    if not deployment.came_to:
         return reasons.NOTHING_TO_ROLL_BACK
+    if group is None:
+        return reasons.NO_GROUP
     if deployment.blue_green:
-        if PhaseKind.ABANDON in came_to or not came_to & {PhaseKind.SHIFT, PhaseKind.BLOCK}:
-            return reasons.TRAFFIC_STAYED
-        if PhaseKind.RETIRE in came_to:
-            return reasons.ORIGINALS_RETIRED if deployment.jumped_from is None else reasons.GREEN_TOOK_OVER
-        return None if deployment.blue else reasons.NO_ORIGINALS
-    return None if group and group.target_revision else reasons.NO_EARLIER_SUCCESS
+        return why_not_to_blue(deployment)
+    return None if group.target_revision else reasons.NO_EARLIER_SUCCESS
+
+
+def why_not_to_blue(deployment: Deployment) -> str | None:
+    """Why the traffic of a blue/green deployment cannot, or need not, go back to blue; None if it can."""
+    came_to = deployment.came_to
+    if PhaseKind.ABANDON in came_to or not came_to & {PhaseKind.SHIFT, PhaseKind.BLOCK}:
+        return reasons.TRAFFIC_STAYED
+    if PhaseKind.RETIRE in came_to:
+        return reasons.ORIGINALS_RETIRED if deployment.jumped_from is None else reasons.GREEN_TOOK_OVER
+    return None if deployment.blue else reasons.NO_ORIGINALS
 
 
 def rollback_of(
@@ -134,6 +144,40 @@ def was_touched(record: TargetRecord) -> bool:
 def had_traffic(record: TargetRecord) -> bool:
     """Traffic was let to the green host, or was about to be."""
     return Event.ALLOW_TRAFFIC in record.events and record.events[Event.ALLOW_TRAFFIC].status is not EventStatus.SKIPPED
+
+
+def has_changed_anything(deployment: Deployment, records: Iterable[TargetRecord]) -> bool:
+    """The group's hosts are not as they were before the deployment, as far as that is known; `records` are read only
+    where its status does not tell."""
+    if not deployment.came_to:
+        return False
+    if deployment.status is DeploymentStatus.SUCCEEDED:
+        return True
+    return any(map(had_traffic if deployment.blue_green else was_touched, records))
+
+
+def returned_to(recent: Iterable[Deployment], has_changed: Callable[[Deployment], bool]) -> Deployment | None:
+    """The deployment whose revision a group returns to when somebody asks for that: the latest that succeeded with
+    another revision than what the group runs or last tried. `recent` are its deployments, newest first.
+
+    What came between a rollback and the deployment to which it returned was left for a reason, and is passed over: who
+    rolls back twice gets ever further back. One that did not succeed is tried again. Deployments that changed nothing
+    do not count.
+    """
+    shunned: RevisionLocation | None = None
+    latest, before = True, math.inf
+    for deployment in recent:
+        if deployment.began > before or not has_changed(deployment):
+            continue
+        succeeded = deployment.status is DeploymentStatus.SUCCEEDED
+        if latest and (succeeded or deployment.back_to is None):
+            shunned = deployment.revision
+        latest = False
+        if succeeded and (shunned is None or deployment.revision.identity != shunned.identity):
+            return deployment
+        if deployment.back_to is not None:
+            before = min(before, deployment.back_to)
+    return None
 
 
 def not_needed(rollback: Deployment) -> ErrorInformation:

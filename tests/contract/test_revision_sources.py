@@ -193,6 +193,23 @@ def test_a_gone_revision_is_named(kind: Kind, places: Places, host: Path, tmp_pa
     assert {"s3": BUCKET, "github": COMMIT, "bundle": "/bundles/"}.get(kind.name, "app.tgz") in said
 
 
+@kinds(BUNDLE, S3)
+def test_before_a_host_is_touched_it_is_looked_for(kind: Kind, places: Places, tmp_path: Path) -> None:
+    revision = RevisionLocation.model_validate(kind.keep(places, a_bundle(tmp_path)))
+    places.sources.check(revision, now=places.now)
+    kind.remove(places)
+    with pytest.raises(RevisionMissing, match=r"There is no (bundle|object)"):
+        places.sources.check(revision, now=places.now + 60)
+
+
+@kinds(BUNDLE, GITHUB, HTTP, LOCAL)
+def test_what_cannot_be_asked_is_left_to_the_hosts(kind: Kind, places: Places, tmp_path: Path) -> None:
+    revision = RevisionLocation.model_validate(kind.keep(places, a_bundle(tmp_path)))
+    kind.remove(places)
+    places.__exit__()
+    places.sources.check(revision, now=places.now)
+
+
 @kinds(BUNDLE, GITHUB)
 def test_a_link_ends(kind: Kind, places: Places, host: Path, tmp_path: Path) -> None:
     source = source_of(places, kind, a_bundle(tmp_path))

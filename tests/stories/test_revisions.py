@@ -162,6 +162,17 @@ def test_an_object_that_is_not_there(cloud: Cloud) -> None:
     assert "no object none.zip in the S3 bucket releases" in ended.error_information.message
 
 
+def test_a_bundle_that_the_store_does_not_hold(cloud: Cloud) -> None:
+    """As one that was removed: the earlier release goes on running."""
+    sha256 = "0" * 64
+    where = {"sha256": sha256, "bundleType": "zip"}
+    ended = cloud.deploy({"revisionType": "Bundle", "bundleLocation": where})
+    assert ended.error_information is not None
+    assert ended.error_information.code is DeploymentErrorCode.REVISION_MISSING
+    assert ended.error_information.message == f"There is no bundle {sha256} in the bundle store; push it again."
+    assert ended.start_time is None
+
+
 def github(commit: str, folder: str) -> dict[str, Any]:
     return {"revisionType": "GitHub", "gitHubLocation": {"repository": f"{OWNER}/mono//{folder}", "commitId": commit}}
 

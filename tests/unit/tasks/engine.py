@@ -45,6 +45,9 @@ class Links:
         self.gone = False
         self.fault: Exception | None = None
 
+    def check(self, revision: RevisionLocation, *, now: float) -> None:
+        self.source_of(revision, now=now)
+
     def source_of(self, revision: RevisionLocation, *, now: float) -> BundleSource:  # noqa: ARG002
         if self.fault is not None:
             raise self.fault

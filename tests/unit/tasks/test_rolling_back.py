@@ -9,7 +9,17 @@ from typing import Any
 import pytest
 
 from adapters.scaling.memory import MemoryScaling
-from domain.deployments import CreateDeployment, Deployment, DeploymentStatus, Phase, Progress, TargetStatus
+from domain import reasons
+from domain.deployments import (
+    CreateDeployment,
+    Deployment,
+    DeploymentStatus,
+    Phase,
+    Progress,
+    RollbackInfo,
+    TargetRecord,
+    TargetStatus,
+)
 from domain.errors import WorldError
 from domain.groups import DeploymentGroup
 from domain.lifecycle import Event
@@ -20,10 +30,11 @@ from domain.scaling import SuspendedProcesses
 from tasks.admitting import create_deployment
 from tasks.beginning import begin
 from tasks.phases import conclude
+from tasks.rolling_back import revision_to_return_to
 from tasks.steering import expire, stop
 from tasks.watch import look_at_deployments
 from tests.unit.tasks.engine import Engine
-from tests.unit.workflows.engine_values import EVENTS, NOW, a_deployment, a_revision, held
+from tests.unit.workflows.engine_values import EVENTS, NOW, a_deployment, a_record, a_revision, held
 from workflows import group_memory
 
 ROLLBACK = {"enabled": True, "events": ("DEPLOYMENT_FAILURE",)}
@@ -55,15 +66,14 @@ def failing(engine: Engine) -> Deployment:
     begin.run(deployment_id)
     run = engine.store._runs[deployment_id]
     run.progress[0] = Progress(total=2, taken=1, failed=1, lanes=1, retired=1)
-    first = run.records[run.order[0]]
-    run.records[run.order[0]] = first.model_copy(
-        update={
-            "status": TargetStatus.FAILED,
-            "attempt": "t-1",
-            "events": {Event.APPLICATION_STOP: held(EventStatus.FAILED, start=NOW)},
-        }
-    )
+    run.records[run.order[0]] = touched(run.records[run.order[0]])
     return present(engine, deployment_id)
+
+
+def touched(record: TargetRecord, start: float | None = NOW) -> TargetRecord:
+    """One on which the first event failed; without `start`, before it began."""
+    events = {Event.APPLICATION_STOP: held(EventStatus.FAILED, start=start)}
+    return record.model_copy(update={"status": TargetStatus.FAILED, "attempt": "t-1", "events": events})
 
 
 def present(engine: Engine, deployment_id: str | None) -> Deployment:
@@ -90,6 +100,34 @@ def test_a_failure_is_rolled_back_by_the_next_deployment_of_the_group(good: Engi
     assert (under_way.status, under_way.total) == (DeploymentStatus.IN_PROGRESS, 1), "only the host that was touched"
     assert [r.target.target_id for r in good.store.targets(back.deployment_id)] == ["web-1"]
     assert under_way.revision == a_revision("v1")
+
+
+def test_where_no_event_began_there_is_nothing_to_roll_back(good: Engine) -> None:
+    failed = failing(good)
+    run = good.store._runs[failed.deployment_id]
+    run.records[run.order[0]] = touched(run.records[run.order[0]], start=None)
+    conclude(good.world(), failed)
+    info = present(good, failed.deployment_id).rollback_info
+    assert info == RollbackInfo(rollback_message=reasons.NOTHING_TO_ROLL_BACK)
+    assert good.store.active() == []
+
+
+def test_by_hand_it_goes_past_what_runs_where_the_last_one_touched_nothing(good: Engine) -> None:
+    for at in (0, 1):
+        values: dict[str, Any] = {
+            "create_time": NOW - 9 + at,
+            "start_time": NOW - 9 + at,
+            "revision": a_revision(f"v{at}"),
+        }
+        done = a_deployment(deployment_id=f"d-{at}", **values)
+        good.store.admit(done.model_copy(update={"status": DeploymentStatus.CREATED}), token=None, queue=False)
+        over = Change(done.model_copy(update={"status": DeploymentStatus.SUCCEEDED}))
+        good.store.change(done.deployment_id, lambda _, over=over: over)  # type: ignore[misc]
+    failed = failing(good)
+    assert revision_to_return_to(good.world(), "shop", "web").deployment_id == "d-1"
+    run = good.store._runs[failed.deployment_id]
+    run.records[run.order[0]] = touched(run.records[run.order[0]], start=None)
+    assert revision_to_return_to(good.world(), "shop", "web").deployment_id == "d-0"
 
 
 def test_it_goes_before_those_that_waited_longer(good: Engine) -> None:
@@ -224,7 +262,9 @@ def test_a_stop_between_two_zones_that_comes_while_the_first_is_concluded(
     good.store.admit(under_way, token=None, queue=False)
     good.store.groups.change("g-1", lambda group: group_memory.begun(group, under_way))
     done = Progress(total=1, taken=1, succeeded=1, lanes=1, retired=1)
-    good.store._runs[under_way.deployment_id].progress[0] = done
+    run = good.store._runs[under_way.deployment_id]
+    run.progress[0] = done
+    good.store.lay_out(under_way.deployment_id, [touched(a_record(index=0)), a_record("web-2", index=1)])
     meanwhile(good, monkeypatch, lambda: stop(world, under_way.deployment_id))
     conclude(world, under_way)
     over = present(good, under_way.deployment_id)

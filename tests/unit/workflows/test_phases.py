@@ -170,6 +170,13 @@ def test_green_that_serves_stays_and_is_spoken_of(kind: PhaseKind) -> None:
     assert (over.status, over.status_messages) == (DeploymentStatus.STOPPED, (reasons.GREEN_STAYS,))
 
 
+def test_green_that_a_rollback_takes_out_is_not_spoken_of_as_left() -> None:
+    wished = end_early(at(PhaseKind.SHIFT, rollback_on_stop=True), STOP, now=NOW).deployment
+    assert (wished.status, wished.status_messages) == (DeploymentStatus.STOPPED, ())
+    nowhere = end_early(at(PhaseKind.SHIFT, rollback_on_stop=True, blue=0), STOP, now=NOW).deployment
+    assert nowhere.status_messages == (reasons.GREEN_STAYS,), "there is no blue to go back to"
+
+
 def test_found_green_is_nobodys_to_remove() -> None:
     over = after(at(PhaseKind.INSTALL, WHOLE[1:]), GREEN_FAILS)
     assert over.status is DeploymentStatus.FAILED

@@ -15,6 +15,7 @@ from domain.deployments import (
     Phase,
     PhaseKind,
     RollbackInfo,
+    TargetRecord,
     TargetStatus,
 )
 from domain.fleet import HostRecord
@@ -25,7 +26,17 @@ from tests.unit.workflows.engine_values import EVENTS, NOW, STOP, a_deployment, 
 from workflows import group_memory
 from workflows.admission import start, stop
 from workflows.decide import remembered
-from workflows.rollback import had_traffic, needed, rollback_of, told, wanted, was_touched, why_not
+from workflows.rollback import (
+    had_traffic,
+    has_changed_anything,
+    needed,
+    returned_to,
+    rollback_of,
+    told,
+    wanted,
+    was_touched,
+    why_not,
+)
 
 ALARM = ErrorInformation(code=DeploymentErrorCode.ALARM_ACTIVE, message="<cpu>")
 LOST = ErrorInformation(code=DeploymentErrorCode.HEALTH_CONSTRAINTS, message="too many")
@@ -50,6 +61,8 @@ def ended(status: str, why: ErrorInformation | None, *events: str, **more: Any) 
         pytest.param(ended("Stopped", STOP, "DEPLOYMENT_STOP_ON_REQUEST"), True, id="a request"),
         pytest.param(ended("Stopped", STOP, *ALL, rollback_on_stop=False), False, id="a request that says no"),
         pytest.param(ended("Stopped", STOP, rollback_on_stop=True), True, id="a request that says yes"),
+        pytest.param(ended("Stopped", ALARM, *ALL, rollback_on_stop=False), False, id="an alarm, then a person: no"),
+        pytest.param(ended("Stopped", ALARM, rollback_on_stop=True), True, id="an alarm, then a person: yes"),
         pytest.param(ended("Failed", LOST, rollback_on_stop=True), False, id="it failed before it was stopped"),
         pytest.param(ended("Succeeded", None, *ALL, rollback_on_stop=True), False, id="a success"),
         pytest.param(ended("Failed", LOST, *ALL, creator="codeDeployRollback"), False, id="a rollback that fails"),
@@ -100,7 +113,8 @@ def test_why_not(deployment: Deployment, words: str) -> None:
 
 def test_without_an_earlier_success_there_is_no_way_back() -> None:
     assert "no earlier deployment" in (why_not(ended("Failed", LOST), a_group()) or "")
-    assert "no earlier deployment" in (why_not(ended("Failed", LOST), None) or "")
+    assert "group has been deleted" in (why_not(ended("Failed", LOST), None) or "")
+    assert "group has been deleted" in (why_not(blue_green(PhaseKind.INSTALL, PhaseKind.SHIFT), None) or "")
     assert why_not(ended("Failed", LOST), GOOD) is None
     assert why_not(blue_green(PhaseKind.INSTALL, PhaseKind.SHIFT), a_group()) is None, "blue needs no revision"
 
@@ -184,6 +198,76 @@ def test_which_hosts_were_touched() -> None:
     assert not had_traffic(a_record(status="Ready", attempt="t-1"))
     for status, expected in ((EventStatus.FAILED, True), (EventStatus.SUCCEEDED, True), (EventStatus.SKIPPED, False)):
         assert had_traffic(a_record(attempt="t-1", events={Event.ALLOW_TRAFFIC: held(status)})) is expected
+
+
+BEGUN = a_record(attempt="t-1", events={Event.APPLICATION_STOP: held(EventStatus.FAILED, start=NOW)})
+SERVED = a_record(attempt="t-1", events={Event.ALLOW_TRAFFIC: held(EventStatus.SUCCEEDED, start=NOW)})
+
+
+@pytest.mark.parametrize(
+    ("deployment", "records", "expected"),
+    [
+        pytest.param(ended("Failed", LOST, phases=()), [BEGUN], False, id="never begun"),
+        pytest.param(ended("Failed", LOST), [a_record(), a_record(attempt="t-1")], False, id="no event began"),
+        pytest.param(ended("Failed", LOST), [a_record(), BEGUN], True, id="an event began"),
+        pytest.param(ended("Succeeded", None), [], True, id="a success needs no look"),
+        pytest.param(blue_green(PhaseKind.INSTALL), [BEGUN], False, id="green that never served"),
+        pytest.param(blue_green(*ROUND), [BEGUN, SERVED], True, id="green that served"),
+    ],
+)
+def test_whether_a_group_is_as_it_was(deployment: Deployment, records: list[TargetRecord], expected: bool) -> None:
+    assert has_changed_anything(deployment, records) is expected
+
+
+def history(*told: str) -> list[Deployment]:
+    """Deployments of a group by `v1 ok`, `v2 bad`, `v2 none` (it changed nothing) and `v1 ok <0`: back to the first;
+    newest first. One begins each second."""
+    made = []
+    for at, (revision, outcome, *back) in enumerate(line.split() for line in told):
+        values: dict[str, Any] = {
+            "deployment_id": f"d-{at}",
+            "revision": a_revision(revision),
+            "status": "Succeeded" if outcome == "ok" else "Failed",
+            "start_time": NOW + at,
+            "phases": () if outcome == "none" else (Phase(count=2, lanes=2, events=EVENTS),),
+            "back_to": NOW + int(back[0][1:]) if back else None,
+        }
+        made.append(a_deployment(**values))
+    return made[::-1]
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (["v1 ok", "v2 ok"], 0),
+        (["v1 ok", "v2 bad"], 0),
+        (["v1 ok", "v2 ok", "v2 ok"], 0),
+        (["v1 ok", "v2 ok", "v3 ok", "v2 ok <1"], 0),
+        (["v1 ok", "v2 ok", "v3 bad", "v2 ok <1"], 0),
+        (["v1 ok", "v2 ok", "v3 none"], 0),
+        (["v1 ok", "v2 ok", "v3 ok", "v2 bad <1"], 1),
+        (["v1 ok", "v2 ok", "v1 ok <0", "v3 ok"], 2),
+        (["v1 ok", "v2 ok", "v1 ok <0", "v3 ok", "v1 ok <2"], None),
+        (["v1 ok", "v2 ok", "v3 ok", "v2 ok <1", "v3 ok <2"], 1),
+        (["v1 ok", "v2 bad", "v1 bad <0", "v4 ok"], 0),
+        (["v1 ok"], None),
+        (["v1 bad"], None),
+        (["v1 none"], None),
+        ([], None),
+    ],
+)
+def test_to_what_a_group_returns_when_somebody_asks(told: list[str], expected: int | None) -> None:
+    found = returned_to(history(*told), lambda deployment: bool(deployment.came_to))
+    assert (found and found.deployment_id) == (None if expected is None else f"d-{expected}")
+
+
+def test_who_rolls_back_again_and_again_comes_to_the_first_success() -> None:
+    told = ["v1 ok", "v2 ok", "v3 ok", "v4 ok"]
+    seen = []
+    while found := returned_to(history(*told), lambda _: True):
+        seen.append(at := int(found.deployment_id.removeprefix("d-")))
+        told.append(f"v{at + 1} ok <{at}")
+    assert seen == [2, 1, 0]
 
 
 def test_an_end_that_came_out_well_at_the_last_moment_says_nothing_of_a_rollback() -> None:
