@@ -379,6 +379,8 @@ class Deployment(Value):
     """M: how many must stay healthy, of all targets in place or of the green ones."""
     stopping: ErrorInformation | None = None
     """Why the deployment is to end early: nothing new starts."""
+    stopping_at: Instant | None = None
+    """When its hosts were told so."""
     ends_as: DeploymentStatus | None = None
     """The status it is to end in, where that does not follow from why it ends early."""
     cutting: bool = False

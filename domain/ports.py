@@ -344,8 +344,9 @@ class Dispatcher(Protocol):
     def waiting(self, queue: str) -> int:
         """How many messages wait in a host's queue; what its agent holds already does not count."""
 
-    def withdraw(self, queue: str, deployment_id: str) -> None:
-        """Take back what waits in a host's queue of that deployment. What it holds of others stays, in its order."""
+    def withdraw(self, queue: str, deployment_id: str) -> int:
+        """Take back what waits in a host's queue of that deployment; how many messages there were. What it holds of
+        others stays, in its order."""
 
     def conclude(self, deployment_id: str, phase: int) -> None:
         """Send `phase_concluded` afresh."""

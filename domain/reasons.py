@@ -70,6 +70,10 @@ AGENT_ISSUE = (
     "No agent of the instances that were tried ({hosts}) took up its work. Check that the agents run and reach the "
     "broker; `slipway doctor` shows when each was last seen."
 )
+UNHEARD = (
+    "The agent has not answered since {since} ({ago} seconds ago), from before the deployment was stopped; whether "
+    "this event began there is not known."
+)
 SILENT = "The agent has not answered since {since} ({ago} seconds ago), while this event ran."
 AGENT_BUSY = (
     "The agent was at work for other deployments for all of the {seconds} seconds that this event may wait for it; it "
@@ -103,6 +107,10 @@ NOBODY_CONTINUED = (
 BLUE_KEEPS_TRAFFIC = (
     "Original instances could not be taken out of traffic; their targets say why. The replacement instances have "
     "traffic too: take the originals out at the load balancer, or shift back."
+)
+GREEN_KEEPS_TRAFFIC = (
+    "{host} has traffic from an earlier deployment that failed, and the load balancer {balancer} does not take it out: "
+    "{why} Take it out there, and deploy again."
 )
 GREEN_STAYS = (
     "Traffic had begun to go to the replacement instances, so they were left as they are, and the deployment group "

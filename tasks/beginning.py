@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, product, takewhile
 from typing import TypeVar
 
 from celery import shared_task
@@ -16,9 +17,10 @@ from domain.deployments import (
     DeploymentStatus,
     ErrorInformation,
     Label,
+    PhaseKind,
     TargetRecord,
 )
-from domain.errors import CannotBegin, InvalidRevision, WorldError
+from domain.errors import BalancerRefuses, CannotBegin, InvalidRevision, WorldError
 from domain.fleet import Instance, Target
 from domain.group_options import LoadBalancerInfo
 from domain.groups import DeploymentGroup, Selection
@@ -28,7 +30,7 @@ from tasks import runtime
 from tasks.alarms import why_not_begin
 from tasks.leases import alone
 from tasks.phases import after_end, change_and_remember, open_phase
-from tasks.records import PAGE, records_of
+from tasks.records import PAGE, recent, records_of
 from tasks.runtime import World
 from tasks.suspending import resume, suspend
 from workflows import admission, agents, group_memory, instance_deployments, names, plan, rollback, targeting
@@ -212,6 +214,8 @@ def _find_green(world: World, deployment: Deployment, group: DeploymentGroup) ->
         takes_over = targeting.taken_over(takes_over, green)
     if both := targeting.in_both(serving, green):
         return _Found(refusal=admission.serves_already(both))
+    if refusal := _take_out_what_was_left(world, deployment, group, targeting.targets_of(green)):
+        return _Found(refusal=refusal)
     # All of green is installed and gets traffic: a host with the revision is no less needed when blue leaves.
     everything = deployment.model_copy(update={"update_outdated_instances_only": False})
     return _Found(
@@ -220,6 +224,35 @@ def _find_green(world: World, deployment: Deployment, group: DeploymentGroup) ->
         matched=len(green),
         takes_over=takes_over,
     )
+
+
+def _take_out_what_was_left(
+    world: World, deployment: Deployment, group: DeploymentGroup, green: Sequence[Target]
+) -> ErrorInformation | None:
+    """Green that an earlier deployment let traffic to, and left so when it failed, is out of traffic before it is
+    installed on. Why one cannot be taken out; raises WorldError while one has not left."""
+    left = _left_in_traffic(world, group, green)
+    balancers = world.balancers.of(deployment.load_balancer_info or LoadBalancerInfo()) if left else {}
+    waited = world.now() - (deployment.turn_time or deployment.create_time)
+    for target, (name, balancer) in product(left, balancers.items()):
+        try:
+            standing = balancer.block(target, waited=waited)
+        except BalancerRefuses as error:
+            return admission.stays_in_traffic(target.target_id, name, error)
+        if not standing.done:
+            said = f": {standing.detail}" if standing.detail else ""
+            raise WorldError(f"{target.target_id} is being taken out of traffic at {name}{said}")
+    return None
+
+
+def _left_in_traffic(world: World, group: DeploymentGroup, green: Sequence[Target]) -> list[Target]:
+    if not green:
+        return []
+    earlier = takewhile(rollback.may_have_left_green, (each for each in recent(world, group) if each.phases))
+    shifted = (each for each in earlier if each.blue_green and PhaseKind.SHIFT in each.came_to)
+    records = chain.from_iterable(records_of(world, each) for each in shifted)
+    had_traffic = {record.target.target_id for record in records if rollback.had_traffic(record)}
+    return [target for target in green if target.target_id in had_traffic]
 
 
 def _why_unfetchable(world: World, deployment: Deployment) -> ErrorInformation | None:

@@ -25,13 +25,15 @@ def move_on(
 
 
 def give_up(world: World, deployment: Deployment, phase: int, lane: Lane, record: TargetRecord, lost: Reap) -> None:
-    """Move a lane on from a host that is given up. Its agent is told to begin nothing more of the deployment and to end
-    the script that runs."""
+    """Move a lane on from a host that is given up, and first keep the deployment from going on there: what waits in the
+    host's queue is taken back, and its agent is told to begin nothing more and to end the script that runs."""
     if lost.outcomes and (last := lost.outcomes[-1]).diagnostics:
         with working_on(event=last.event):
             logger.warning("%s is given up: %s", last.event, last.diagnostics.message)
-    count_given_up(world.meter, lost.why)
-    move_on(world, deployment, phase, lane, record, lost.outcomes)
+    # An agent that is started again knows of no stop, and would take up what it finds.
+    world.dispatch.withdraw(record.target.queue, deployment.deployment_id)
     # Also an agent that seems dead: it may be stopped or cut off, and come back while its script runs.
     agent = names.agent_of(record.target.queue)
     world.dispatch.stop_hosts(deployment.deployment_id, now=True, agents=[agent])
+    move_on(world, deployment, phase, lane, record, lost.outcomes)
+    count_given_up(world.meter, lost.why)

@@ -13,8 +13,8 @@ from workflows import targeting
 
 
 def lay_out_late_blue(world: World, deployment: Deployment) -> Sequence[Target]:
-    """The hosts that the group selects by now and that the deployment does not know, laid out behind all others; none
-    unless it is about to take blue out of traffic. Raises WorldError where they cannot be told now."""
+    """The hosts of blue that the deployment does not know, laid out behind all others; none unless it is about to take
+    blue out of traffic. Raises WorldError where they cannot be told now."""
     if deployment.rolls_back:
         # Blue is where traffic goes then.
         return ()
@@ -24,7 +24,9 @@ def lay_out_late_blue(world: World, deployment: Deployment) -> Sequence[Target]:
     group = world.store.groups.get(deployment.deployment_group_id)
     if group is None:
         return ()
-    serving = targeting.only(world.fleet.instances(group), group, deployment)
+    # As the group selected them when the deployment began: what somebody has it select since is none of its hosts.
+    blue = targeting.selecting(group, deployment.gives_back) if deployment.gives_back else group
+    serving = targeting.only(world.fleet.instances(blue), blue, deployment)
     known = {record.target.target_id for record in records_of(world, deployment)}
     late = targeting.targets_of(instance for instance in serving if instance.instance_id not in known)
     for at in range(0, len(late), PAGE):

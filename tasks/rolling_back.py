@@ -3,8 +3,6 @@ ahead of all others, and begins when the one it rolls back has ended. So a crash
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from domain import reasons
 from domain.deployments import Deployment, RollbackInfo
 from domain.errors import (
@@ -14,7 +12,7 @@ from domain.errors import (
     InvalidInput,
 )
 from domain.groups import DeploymentGroup, group_name
-from tasks.records import records_of
+from tasks.records import recent, records_of
 from tasks.runtime import World
 from workflows import admission, rollback
 
@@ -49,10 +47,6 @@ def prepare(world: World, ended: Deployment) -> RollbackInfo | None:
     return RollbackInfo(rollback_deployment_id=rollback_id, rollback_message=rollback.message(ended, rollback_id))
 
 
-PAGE = 50
-"""Deployments of a group read in one round trip, newest first."""
-
-
 def revision_to_return_to(world: World, application_name: str, name: str, *, to: str | None = None) -> Deployment:
     """The earlier deployment whose revision a group returns to: the one named or the one that `rollback.returned_to`
     finds.
@@ -70,7 +64,7 @@ def revision_to_return_to(world: World, application_name: str, name: str, *, to:
     group = world.store.groups.named(group_name(application.application_id, name))
     if group is None:
         raise DeploymentGroupDoesNotExist(f"The application {application_name} has no deployment group {name}.")
-    chosen = _named(world, group, to) if to else rollback.returned_to(_recent(world, group), has_changed)
+    chosen = _named(world, group, to) if to else rollback.returned_to(recent(world, group), has_changed)
     if chosen is None:
         raise InvalidInput(f"No deployment to {application_name}/{name} has succeeded with an earlier revision.")
     return chosen
@@ -81,12 +75,3 @@ def _named(world: World, group: DeploymentGroup, deployment_id: str) -> Deployme
     if found is None or found.deployment_group_id != group.deployment_group_id:
         raise DeploymentDoesNotExist(f"The deployment group has no deployment {deployment_id}.")
     return found
-
-
-def _recent(world: World, group: DeploymentGroup) -> Iterator[Deployment]:
-    after: tuple[float, str] | None = None
-    while places := world.store.recent(group_id=group.deployment_group_id, after=after, limit=PAGE):
-        for deployment in world.store.deployments([deployment_id for _, deployment_id in places]):
-            if deployment is not None and not deployment.only:
-                yield deployment
-        after = places[-1]

@@ -97,6 +97,5 @@ def _give_up(world: World, host: _AtWork, fate: Fate) -> bool:
     lost = timeouts.vanished(deployment.phases[deployment.phase], record, fate, now=world.now())
     if lost is None:
         return False
-    world.dispatch.withdraw(record.target.queue, deployment.deployment_id)
     give_up(world, deployment, deployment.phase, host.lane, record, lost)
     return True

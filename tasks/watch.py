@@ -125,9 +125,10 @@ def _act(world: World, deployment: Deployment, sight: _Sight, verdict: Verdict, 
         # What waits in the host's queue is not lost: copies of it would only make the queue longer.
         case Nudge() if record and (verdict.expired or not waiting(_next_queue(deployment, due, record))):
             _nudge(world, deployment, sight, record, verdict)
-        case Withdraw(outcomes=outcomes) if record:
-            world.dispatch.withdraw(record.target.queue, deployment.deployment_id)
-            move_on(world, deployment, due.phase, lane, record, outcomes)
+        case Withdraw() if record:
+            taken_back = world.dispatch.withdraw(record.target.queue, deployment.deployment_id)
+            then = Continue(verdict.outcomes) if taken_back else verdict.otherwise
+            _act(world, deployment, sight, then, waiting)
         case Continue(outcomes=outcomes) if record:
             move_on(world, deployment, due.phase, lane, record, outcomes)
         case Reap() if record:

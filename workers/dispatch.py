@@ -78,9 +78,9 @@ class CeleryDispatcher:
         """How many messages wait in a host's queue; none in one that is not there."""
         return self._ask(lambda channel: int(channel.queue_declare(queue, passive=True).message_count))
 
-    def withdraw(self, queue: str, deployment_id: str) -> None:
+    def withdraw(self, queue: str, deployment_id: str) -> int:
         """Take back what waits in a host's queue of a deployment; what is of others stays there in its order."""
-        self._ask(lambda channel: _take_back(channel, queue, deployment_id))
+        return self._ask(lambda channel: _take_back(channel, queue, deployment_id))
 
     def _ask(self, ask: Callable[[Any], int]) -> int:
         """What a queue answers, 0 where it is not there: a broker closes the channel then, so each question has one of

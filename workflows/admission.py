@@ -355,6 +355,12 @@ def serves_already(hosts: Sequence[str]) -> ErrorInformation:
     return ErrorInformation(code=DeploymentErrorCode.NO_INSTANCES, message=text)
 
 
+def stays_in_traffic(host: str, balancer: str, why: SlipwayError) -> ErrorInformation:
+    """Why a green host may not be installed on: an earlier deployment let traffic to it, and it cannot be taken out."""
+    text = reasons.GREEN_KEEPS_TRAFFIC.format(host=host, balancer=balancer, why=why.message)
+    return ErrorInformation(code=DeploymentErrorCode.ELASTIC_LOAD_BALANCING_INVALID, message=text)
+
+
 def why_unfetchable(error: InvalidRevision) -> ErrorInformation:
     """Why no host can fetch the revision: it is gone, or it never was one."""
     missing = isinstance(error, RevisionMissing)
@@ -474,7 +480,11 @@ def stop(
     if deployment.under_way and deployment.under_way.kind is PhaseKind.RETIRE:
         # Traffic is on green and blue is going: there is no way back any more, only the end.
         return None
-    return Change(deployment.model_copy(update={"stopping": why, "cutting": cut, "rollback_on_stop": rollback}))
+    return Change(
+        deployment.model_copy(
+            update={"stopping": why, "stopping_at": now, "cutting": cut, "rollback_on_stop": rollback}
+        )
+    )
 
 
 def not_stoppable(deployment_id: str, deployment: Deployment | None) -> SlipwayError:

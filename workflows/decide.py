@@ -206,10 +206,10 @@ def _after_hosts(
     left = progress.pending - (_lost_on(deployment, phase) - progress.passed)
     whole = left == 0 and progress.lost == 0
     if deployment.stopping and not (is_last and whole):
-        return end_early(deployment, deployment.stopping, now=now, result=progress)
+        return end_early(deployment, deployment.stopping, now=now, result=progress, sample=sample)
     if left == 0 and _enough(phase, progress):
         return go_on(deployment, now=now, result=progress, sample=sample)
-    return end_early(deployment, _why(deployment, progress, sample), now=now, result=progress)
+    return end_early(deployment, _why(deployment, progress, sample), now=now, result=progress, sample=sample)
 
 
 def _lost_on(deployment: Deployment, phase: Phase) -> int:
@@ -249,13 +249,14 @@ def go_on(
     if following == len(deployment.phases):
         return ended(deployment.model_copy(update={"results": results}), DeploymentStatus.SUCCEEDED, None, now=now)
     if deployment.stopping:
-        return end_early(deployment, deployment.stopping, now=now, result=result)
+        return end_early(deployment, deployment.stopping, now=now, result=result, sample=sample)
     after = deployment.model_copy(update={"results": results, "phase": following})
     phase = after.phases[following]
     if phase.kind.on_hosts:
         lanes = _lanes(after, phase)
         if lanes == 0:
-            return end_early(deployment, _why(deployment, result or Progress(), sample), now=now, result=result)
+            why = _why(deployment, result or Progress(), sample)
+            return end_early(deployment, why, now=now, result=result, sample=sample)
         opened = phase.model_copy(update={"lanes": lanes})
         phases = tuple(opened if each is phase else each for each in after.phases)
         return _entered(after.model_copy(update={"phases": phases}), phase, now=now)
@@ -304,21 +305,24 @@ def end_early(
     now: float,
     status: DeploymentStatus | None = None,
     result: Progress | None = None,
+    sample: Sequence[TargetRecord] = (),
 ) -> Change:
     """The deployment ended for a reason; or on the way there. Green hosts that were made for it and have no traffic are
     removed first; where blue has none any more, green takes its place and nothing is terminated. `result` is how the
-    phase under way came out."""
+    phase under way came out, `sample` some of its targets."""
     ends_as = status or deployment.ends_as or cut_short(why)
     after = deployment.model_copy(update={"results": (*deployment.results, result)})
     leaving = after.model_copy(update={"stopping": why, "ends_as": ends_as})
     retire = _number_of(after, PhaseKind.RETIRE) if after.blue_gave_way and after.source_environment else None
     if retire is not None and not _goes_back(after, why, ends_as):
         return _jumped(leaving, retire, now=now)
-    if _made_in_vain(after, result):
+    in_vain = _nobody_served(after, result, sample)
+    if in_vain and _was_made(after):
         phase = Phase(kind=PhaseKind.ABANDON, seconds=after.phases[0].seconds)
         phases = (*after.phases, phase)
         return _jumped(leaving.model_copy(update={"phases": phases}), len(phases) - 1, now=now)
-    return ended(after if _goes_back(after, why, ends_as) else _with_green_named(after), ends_as, why, now=now)
+    silent = (in_vain and not after.rolls_back) or _goes_back(after, why, ends_as)
+    return ended(after if silent else _with_green_named(after), ends_as, why, now=now)
 
 
 def _goes_back(deployment: Deployment, why: ErrorInformation, ends_as: DeploymentStatus) -> bool:
@@ -341,12 +345,22 @@ def _jumped(deployment: Deployment, number: int, *, now: float) -> Change:
     return _entered(after, after.phases[number], now=now)
 
 
-def _made_in_vain(deployment: Deployment, result: Progress | None) -> bool:
-    """Hosts were made for the deployment, and none of them has traffic."""
+def _was_made(deployment: Deployment) -> bool:
+    """Green was made for the deployment and is there still."""
     came_to = deployment.came_to
-    if PhaseKind.PROVISION not in came_to or came_to & {PhaseKind.BLOCK, PhaseKind.ABANDON, PhaseKind.RETIRE}:
+    return PhaseKind.PROVISION in came_to and PhaseKind.ABANDON not in came_to
+
+
+def _nobody_served(deployment: Deployment, result: Progress | None, sample: Sequence[TargetRecord]) -> bool:
+    """No green host has traffic: one that does not get there is taken out again, one that fails behind that is not."""
+    came_to = deployment.came_to
+    if came_to & {PhaseKind.BLOCK, PhaseKind.RETIRE}:
         return False
-    return PhaseKind.SHIFT not in came_to or (result is not None and result.succeeded == 0)
+    if PhaseKind.SHIFT not in came_to:
+        return True
+    allowed = (record.events.get(Event.ALLOW_TRAFFIC) for record in sample)
+    serves = any(held is not None and held.status is EventStatus.SUCCEEDED for held in allowed)
+    return result is not None and result.succeeded == 0 and not serves
 
 
 def _with_green_named(deployment: Deployment) -> Deployment:

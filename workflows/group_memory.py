@@ -5,7 +5,7 @@ from __future__ import annotations
 from domain.deployments import Deployment, DeploymentStatus
 from domain.groups import DeploymentGroup, LastDeployment
 from domain.revisions import RevisionLocation
-from workflows.targeting import selecting
+from workflows.targeting import selecting, unless_changed
 
 
 def begun(group: DeploymentGroup, deployment: Deployment) -> DeploymentGroup:
@@ -40,7 +40,8 @@ def _revision(deployment: Deployment) -> RevisionLocation | None:
 
 
 def _taken_over(group: DeploymentGroup, deployment: Deployment) -> DeploymentGroup:
-    """The group with green as its hosts. Its hooks on what was copied move to the copy."""
+    """The group with green as its hosts, but for what somebody has changed of its selection while the deployment ran.
+    Its hooks on what was copied move to the copy."""
     if deployment.takes_over is None:
         return group
     source, green = deployment.source_environment, deployment.green_environment
@@ -50,7 +51,8 @@ def _taken_over(group: DeploymentGroup, deployment: Deployment) -> DeploymentGro
         hook.model_copy(update={"auto_scaling_group": green}) if green and hook.auto_scaling_group == source else hook
         for hook in group.hooks
     )
-    return selecting(group, deployment.takes_over).model_copy(update={"hooks": hooks})
+    takes_over = unless_changed(group, deployment.takes_over, since=deployment.gives_back)
+    return selecting(group, takes_over).model_copy(update={"hooks": hooks})
 
 
 def knows_success(group: DeploymentGroup, deployment: Deployment) -> bool:

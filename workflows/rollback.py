@@ -120,6 +120,7 @@ def rollback_of(
         trigger_configurations=group.trigger_configurations,
         # Where green had taken blue's place already, blue takes it back.
         takes_over=deployment.gives_back if deployment.blue_gave_way else None,
+        gives_back=deployment.takes_over if deployment.blue_gave_way else None,
     )
 
 
@@ -144,6 +145,12 @@ def was_touched(record: TargetRecord) -> bool:
 def had_traffic(record: TargetRecord) -> bool:
     """Traffic was let to the green host, or was about to be."""
     return Event.ALLOW_TRAFFIC in record.events and record.events[Event.ALLOW_TRAFFIC].status is not EventStatus.SKIPPED
+
+
+def may_have_left_green(deployment: Deployment) -> bool:
+    """Hosts of green may have traffic that this deployment or one before it let to them: none does any more once one
+    has brought green in blue's place."""
+    return deployment.status is not DeploymentStatus.SUCCEEDED or deployment.creator == ROLLBACK
 
 
 def has_changed_anything(deployment: Deployment, records: Iterable[TargetRecord]) -> bool:

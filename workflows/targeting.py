@@ -206,6 +206,15 @@ def selecting(group: DeploymentGroup, selection: Selection) -> DeploymentGroup:
     return group.model_copy(update={name: value for name, value in given.items() if value is not None})
 
 
+def unless_changed(group: DeploymentGroup, selection: Selection, *, since: Selection | None) -> Selection:
+    """What of a selection is the group's own to give up: without the members that it has otherwise by now than it had
+    them then."""
+    if since is None:
+        return selection
+    changed = {name: None for name in Selection.model_fields if getattr(group, name) != getattr(since, name)}
+    return selection.model_copy(update=changed)
+
+
 def taken_over(selection: Selection, green: Iterable[Instance]) -> Selection:
     """A selection without the kinds of hosts that it found none of."""
     kinds = {instance.kind for instance in green}

@@ -29,6 +29,7 @@ from domain.reports import (
 from domain.values import Instant
 from workflows import agents
 from workflows.names import agent_of
+from workflows.silence import TRAVEL
 from workflows.verdicts import Continue, GivenUp, Nudge, Reap, StartLane, Verdict, Wait, Withdraw
 
 SOON = 0.1
@@ -88,6 +89,11 @@ class _Look:
     def silent(self) -> str:
         """The reason to give up a host whose agent fell silent."""
         return reasons.SILENT.format(since=agents.clock(self.seen.at if self.seen else self.now), ago=self._ago)
+
+    @property
+    def unheard(self) -> str:
+        """The reason to give up a host whose agent fell silent when it may have begun an event."""
+        return reasons.UNHEARD.format(since=agents.clock(self.seen.at if self.seen else self.now), ago=self._ago)
 
     @property
     def _ago(self) -> int:
@@ -210,11 +216,26 @@ def _judge_waiting(
     if now < since + limits.nudge_seconds:
         return Wait(min(deadline, since + limits.nudge_seconds))
     if deployment.stopping and on_host:
-        return Withdraw(before)
+        return Withdraw(before, _if_taken(event, since, before, deployment, look))
     if busy:
         return _wait_for_room(since, deadline, look)
     # Each time twice as late: whoever waits behind a long queue need not be looked at so often.
     return Nudge(min(deadline, max(now + 2 * limits.nudge_seconds, now + (now - free))), deadline)
+
+
+def _if_taken(
+    event: Event, since: Instant, before: tuple[Outcome, ...], deployment: Deployment, look: _Look
+) -> Wait | Continue | Reap:
+    """What becomes of a host in a stop whose agent has taken the message of its next event, and told nothing of it."""
+    stopped_at = deployment.stopping_at or 0.0
+    if look.seen is None or look.seen.at > stopped_at + TRAVEL:
+        # It knew of the stop when it was heard, and would have told first of an event that it had begun.
+        return Continue(before)
+    if look.now < look.dead_at:
+        return Wait(min(look.dead_at, look.now + look.limits.nudge_seconds))
+    # It may have begun the event in the moment before it fell silent: the host counts as touched.
+    lost = _lost(event, since, look.now, ErrorCode.UNKNOWN_ERROR, look.unheard)
+    return Reap((*before, lost), GivenUp.AGENT_SILENT)
 
 
 def _wait_for_room(since: Instant, deadline: Instant, look: _Look) -> Verdict:

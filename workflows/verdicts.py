@@ -61,10 +61,12 @@ class Reap:
 
 @dataclass(frozen=True, slots=True)
 class Withdraw:
-    """The deployment is being stopped and nobody took up what is next on the host: take the message back and move the
-    lane with these outcomes, the rest is skipped."""
+    """The deployment is being stopped and nothing was heard of what is next on the host: take the message back and move
+    the lane with these outcomes, the rest is skipped. Where there is none to take back, the agent has it: do the other
+    thing."""
 
     outcomes: tuple[Outcome, ...]
+    otherwise: Wait | Continue | Reap
 
 
 Verdict = Wait | StartLane | Nudge | Continue | Reap | Withdraw

@@ -89,18 +89,18 @@ def test_nothing_waits_in_a_queue_that_is_not_there(dispatch: CeleryDispatcher, 
 
 def test_what_is_taken_back_waits_no_more(dispatch: CeleryDispatcher, queue: str) -> None:
     send(queue, "d-1", "d-1")
-    dispatch.withdraw(queue, "d-1")
+    assert dispatch.withdraw(queue, "d-1") == 2
     assert dispatch.waiting(queue) == 0
-    dispatch.withdraw(queue, "d-1")
-    dispatch.withdraw("host.never-declared", "d-1")
+    assert dispatch.withdraw(queue, "d-1") == 0
+    assert dispatch.withdraw("host.never-declared", "d-1") == 0
     send(queue, "d-1")
     assert dispatch.waiting(queue) == 1
 
 
 def test_what_is_of_others_stays_in_its_order(dispatch: CeleryDispatcher, queue: str, app: Celery) -> None:
     send(queue, "d-2", "d-1", "d-3", "d-1", "d-2", "d-1")
-    dispatch.withdraw(queue, "d-1")
-    dispatch.withdraw(queue, "d-4")
+    assert dispatch.withdraw(queue, "d-1") == 3
+    assert dispatch.withdraw(queue, "d-4") == 0
     assert deployments_of(taken(app, queue)) == [("d-2", 0), ("d-3", 2), ("d-2", 4)]
 
 

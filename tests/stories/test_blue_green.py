@@ -325,6 +325,15 @@ def test_blue_that_keeps_its_traffic(here: BlueGreenSite) -> None:
     (message,) = info["deploymentStatusMessages"]
     assert "Traffic had begun to go to the replacement instances" in message
     assert selected(here, "stuck") == filters(blue)
+    # Green serves beside blue: it leaves traffic before the next deployment touches it.
+    here.balancer.stuck.discard(blue)
+    held = here.hold("BeforeInstall")
+    again = move(here, "stuck", green)
+    wait_until(lambda: here.hooks(MACHINES[1], again), "a hook on green")
+    assert here.balancer.serving & set(pair) == {blue}
+    held.unlink()
+    wait_until(lambda: here.info(again)["instanceTerminationWaitTimeStarted"], "the wait before blue is terminated")
+    assert here.balancer.serving & set(pair) == {green}
 
 
 def test_stopped_once_green_has_the_traffic(here: BlueGreenSite) -> None:

@@ -65,12 +65,19 @@ class Hosts:
     environments: frozenset[str] = frozenset({"shop-vms"})
     trouble: Exception | None = None
     fates: dict[str, Fate] = field(default_factory=dict)
+    tags: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Of those that have others than the rest."""
 
     def instances(self, group: DeploymentGroup) -> Sequence[Instance]:  # noqa: ARG002
         if self.trouble is not None:
             raise self.trouble
         return [
-            Instance(instance_id=name, kind=TargetKind.ON_PREMISES, arn=f"arn:{name}", tags={"role": "web"})
+            Instance(
+                instance_id=name,
+                kind=TargetKind.ON_PREMISES,
+                arn=f"arn:{name}",
+                tags=self.tags.get(name, {"role": "web"}),
+            )
             for name in self.names
         ]
 

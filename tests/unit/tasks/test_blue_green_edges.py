@@ -8,10 +8,19 @@ from typing import Any
 import pytest
 
 from adapters.load_balancers.memory import MemoryLoadBalancer, MemoryLoadBalancers
-from domain.deployments import CreateDeployment, Deployment, DeploymentStatus, PhaseKind, Progress, WaitType
+from domain import reasons
+from domain.deployments import (
+    CreateDeployment,
+    Deployment,
+    DeploymentStatus,
+    PhaseKind,
+    Progress,
+    TargetStatus,
+    WaitType,
+)
 from domain.errors import DeploymentAlreadyCompleted, WorldError
 from domain.fleet import Fate, HostRecord, Instance, InstanceHealth, TargetKind
-from domain.group_options import AutoRollbackConfiguration, AutoRollbackEvent
+from domain.group_options import AutoRollbackConfiguration, AutoRollbackEvent, LoadBalancerInfo
 from domain.groups import DeploymentGroup
 from domain.lifecycle import Event
 from domain.limits import Limits
@@ -127,6 +136,35 @@ def test_an_edit_of_the_group_during_the_deployment_survives_it() -> None:
     assert [condition.key for condition in site.group.ec2_tag_filters] == ["new"]
 
 
+def test_hosts_that_the_group_selects_only_since_are_none_of_its_hosts() -> None:
+    site = Site(TERMINATE)
+    site.until(PhaseKind.READY_WAIT)
+    site.engine.hosts.names = (*site.engine.hosts.names, "i-other")
+    site.engine.hosts.tags["i-other"] = {"role": "db"}
+    site.change_group(on_premises_instance_tag_filters=({"key": "role", "value": "db"},))
+    site.until(PhaseKind.RETIRE)
+    over = until_the_end(site)
+    assert over.status is DeploymentStatus.SUCCEEDED
+    assert site.engine.store.target(site.id, "i-other") is None
+    assert "i-other" not in site.environments.terminated
+    assert site.group.auto_scaling_groups == (f"web-{site.id}",)
+    assert [condition.value for condition in site.group.on_premises_instance_tag_filters] == ["db"]
+
+
+def test_green_whose_hook_failed_behind_the_shift_is_named_and_not_removed() -> None:
+    site = Site(TERMINATE)
+    site.until(PhaseKind.SHIFT)
+    run = site.engine.store._runs[site.id]
+    name = run.order[2]
+    events = {Event.ALLOW_TRAFFIC: held(EventStatus.SUCCEEDED), Event.AFTER_ALLOW_TRAFFIC: held(EventStatus.FAILED)}
+    run.records[name] = run.records[name].model_copy(update={"events": events, "status": TargetStatus.FAILED})
+    site.hosts_done(failed=2)
+    over = site.deployment
+    assert over.status is DeploymentStatus.FAILED
+    assert reasons.GREEN_STAYS in over.status_messages
+    assert set(site.environments.hosts) == {"web", f"web-{site.id}"}
+
+
 def test_hosts_that_joined_blue_leave_traffic_after_the_rest_and_are_retired_too() -> None:
     site = Site(TERMINATE)
     site.until(PhaseKind.SHIFT)
@@ -208,6 +246,70 @@ def test_hosts_that_serve_are_not_installed_on_under_traffic() -> None:
     assert over.status is DeploymentStatus.FAILED
     assert over.error_information is not None
     assert "blue-1, blue-2" in over.error_information.message
+
+
+def front(engine: Engine) -> MemoryLoadBalancer:
+    info = LoadBalancerInfo.model_validate({"targetGroupInfoList": [{"name": "front"}]})
+    balancer = engine.balancers.of(info)["front"]
+    assert isinstance(balancer, MemoryLoadBalancer)
+    return balancer
+
+
+def left_in_traffic(engine: Engine, made: str) -> MemoryLoadBalancer:
+    """The balancer, after a deployment that failed with a request on its way to green."""
+    run, green = engine.store._runs[made], "green-1"
+    served = {Event.ALLOW_TRAFFIC: held(EventStatus.SUCCEEDED, start=NOW)}
+    run.records[green] = run.records[green].model_copy(update={"events": served, "attempt": "t-1"})
+    shift = next(at for at, phase in enumerate(present(engine, made).phases) if phase.kind is PhaseKind.SHIFT)
+    over = {"status": DeploymentStatus.FAILED, "phase": shift}
+    engine.store.change(made, lambda before: Change(before.model_copy(update=over)))
+    balancer = front(engine)
+    balancer.allow(engine.store._runs[made].records[green].target, waited=0)
+    assert balancer.begin(green)
+    return balancer
+
+
+def begun_again(engine: Engine) -> str:
+    wanted = {"tag_filters": [{"key": "color", "value": "green"}]}
+    values = {"application_name": "shop", "deployment_group_name": "web", "revision": a_revision("v2")}
+    return create_deployment(engine.world(), CreateDeployment.model_validate({**values, "target_instances": wanted}))
+
+
+def test_green_that_was_left_in_traffic_is_out_of_it_before_it_is_installed_on() -> None:
+    engine, made = found("green")
+    balancer = left_in_traffic(engine, made)
+    runtime.enter(engine.world())
+    again = begun_again(engine)
+    with pytest.raises(WorldError, match="green-1 is being taken out of traffic at front: draining, 1 requests left"):
+        begin.run(again)
+    assert present(engine, again).phases == ()
+    balancer.end("green-1")
+    begin.run(again)
+    assert present(engine, again).status is DeploymentStatus.IN_PROGRESS
+    assert balancer.serving == {"blue-1", "blue-2"}
+
+
+def test_green_that_cannot_be_taken_out_of_traffic_is_not_touched() -> None:
+    engine, made = found("green")
+    left_in_traffic(engine, made).refuse("green-1", "it is pinned.")
+    runtime.enter(engine.world())
+    again = begun_again(engine)
+    begin.run(again)
+    error = present(engine, again).error_information
+    assert error is not None
+    assert error.code == "ELASTIC_LOAD_BALANCING_INVALID"
+    assert error.message.startswith("green-1 has traffic from an earlier deployment that failed, and the load balancer")
+    assert "pinned" in error.message
+
+
+def test_green_that_no_earlier_deployment_left_in_traffic_is_not_asked_for() -> None:
+    engine, made = found("green")
+    over = {"status": DeploymentStatus.FAILED}
+    engine.store.change(made, lambda before: Change(before.model_copy(update=over)))
+    front(engine).refuse("green-1")
+    again = begun_again(engine)
+    begin.run(again)
+    assert present(engine, again).status is DeploymentStatus.IN_PROGRESS
 
 
 def test_what_cannot_begin_ends_at_some_time() -> None:

@@ -62,6 +62,8 @@ def test_each_that_is_gone_is_given_up_and_no_other(engine: Engine, monkeypatch:
         "web-3": "The instance was deregistered while the deployment was under way, before this event began.",
     }
     assert engine.sent.named("withdraw") == [("host.web-1", "d-AAAAAAAAA"), ("host.web-3", "d-AAAAAAAAA")]
+    # The next deployment of the group may begin as soon as the lane has moved.
+    assert [said for said, _ in engine.sent.said] == 2 * ["withdraw", "stop_hosts", "continue_lane"]
 
 
 def test_a_host_at_the_load_balancer_is_given_up_too(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

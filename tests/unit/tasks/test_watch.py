@@ -13,7 +13,7 @@ from domain.deployments import Deployment, Lane
 from domain.errors import WorldError
 from domain.group_options import DeploymentStyle
 from domain.lifecycle import Event
-from domain.moves import Due, Heard
+from domain.moves import Change, Due, Heard
 from domain.reports import AgentHello, AgentReports, BundleSource, EventStatus
 from tasks.recording import nobody_listens, record, say_listening
 from tasks.watch import look_at_deployments, look_at_lanes
@@ -154,6 +154,22 @@ def test_every_agent_is_told_that_its_host_was_given_up_also_one_that_seems_dead
     look_at_lanes(engine.world(), listening_since=NOW - 60)
     assert len(engine.sent.named("continue_lane")) == 2
     assert told == [{"now": True, "agents": [name]} for name in ("web-0", "web-1")]
+
+
+@pytest.mark.parametrize(("taken_back", "heard"), [(1, NOW - 90), (0, NOW - 5), (0, NOW - 90)])
+def test_in_a_stop_a_host_is_skipped_only_if_its_agent_cannot_have_begun(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, taken_back: int, heard: float
+) -> None:
+    a_lane(engine, monkeypatch, 1)
+    stopped: dict[str, Any] = {"stopping": {"code": "MANUAL_STOP", "message": "stopped"}, "stopping_at": NOW - 50}
+    engine.store.change("d-AAAAAAAAA", lambda _: Change(a_deployment(**stopped)))
+    engine.now = heard
+    engine.store.record([Heard(AgentHello(host="web-0", at=heard, every=10, slots=1))])
+    engine.now = NOW
+    monkeypatch.setattr(engine.sent, "withdraw", lambda *_: taken_back, raising=False)
+    look_at_lanes(engine.world(), listening_since=NOW - 600)
+    sent = [args[3] for args in engine.sent.named("continue_lane")]
+    assert [report.outcomes for report in sent] == ([()] if taken_back or heard > NOW - 48 else [])
 
 
 def test_hosts_that_are_no_more_are_looked_for_at_intervals_while_something_runs(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -270,9 +271,43 @@ def test_an_agent_that_dies_at_work_for_others_has_its_five_minutes_from_its_las
     assert lost.why is GivenUp.NOT_PICKED_UP
 
 
+STOPPED = {"stopping": {"code": "MANUAL_STOP", "message": "stopped"}}
+
+
 def test_what_waits_for_a_busy_agent_is_withdrawn_when_its_deployment_is_stopped() -> None:
-    why = {"code": "MANUAL_STOP", "message": "stopped"}
-    assert busy(20, deployment={"stopping": why}) == Withdraw(())
+    withdrawn = busy(20, deployment=STOPPED)
+    assert isinstance(withdrawn, Withdraw)
+    assert withdrawn.outcomes == ()
+
+
+def in_a_stop(after: float, *, seen: float | None, **more: Any) -> Wait | Continue | Reap:
+    """What becomes of a host whose agent holds the message, in a deployment that was stopped after two seconds."""
+    withdrawn = look(after, seen=seen, deployment={**STOPPED, "stopping_at": NOW + 2}, **more)
+    assert isinstance(withdrawn, Withdraw)
+    return withdrawn.otherwise
+
+
+def test_what_an_agent_has_taken_is_skipped_once_it_was_heard_after_the_stop() -> None:
+    assert in_a_stop(20, seen=5) == Continue(())
+    # It may have begun the event just before it fell silent, and its word that it is there may have been on its way.
+    assert in_a_stop(20, seen=3.9) == Wait(NOW + 35)
+    assert in_a_stop(110, seen=1) == Wait(NOW + 121)
+    assert in_a_stop(20, seen=None) == Continue(()), "nobody can have taken it"
+
+
+def test_an_agent_that_fell_silent_before_a_stop_may_have_begun() -> None:
+    known = {STOP: done(0, 1)}
+    lost = in_a_stop(125, seen=1.5, known=known)
+    failed = failed_of(lost)
+    assert isinstance(lost, Reap)
+    assert (lost.why, [outcome.event for outcome in lost.outcomes]) == (GivenUp.AGENT_SILENT, [STOP, DOWNLOAD])
+    assert failed.start_time == NOW + 1, "so a rollback comes to it"
+    assert failed.diagnostics is not None
+    assert re.fullmatch(
+        r"The agent has not answered since .* \(124 seconds ago\), from before the deployment was stopped; whether "
+        r"this event began there is not known\.",
+        failed.diagnostics.message,
+    )
 
 
 def test_what_control_does_itself_waits_for_no_agent() -> None:
