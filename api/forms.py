@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from domain import reasons
 from domain.api_errors import InvalidTagsToAdd, TagRequired
 from domain.applications import Application
 from domain.configs import DeploymentConfig, RoutingConfig
@@ -19,7 +20,7 @@ from domain.lifecycle import TABLE
 from domain.revisions import Revision, RevisionLocation
 from domain.scaling import ScalingHook, Transition
 from domain.values import Value
-from workflows import reporting
+from workflows import alarms, reporting
 from workflows.reserved_buckets import meant, told
 from workflows.scaling_hooks import hook_named
 
@@ -268,12 +269,18 @@ def deployment_info(
         "loadBalancerInfo": plain(deployment.load_balancer_info),
         "fileExistsBehavior": deployment.file_exists_behavior.value,
         "deploymentMode": None if deployment.deployment_mode == "STANDARD" else deployment.deployment_mode,
-        "deploymentStatusMessages": list(deployment.status_messages) or None,
+        "deploymentStatusMessages": _status_messages(deployment) or None,
         "computePlatform": SERVER,
         "overrideAlarmConfiguration": plain(deployment.override_alarm_configuration),
         "ec2DeploymentOptions": plain(deployment.ec2_deployment_options),
         "relatedDeployments": _related(deployment),
     }
+
+
+def _status_messages(deployment: Deployment) -> list[str]:
+    """What a person should know of a deployment: what stays true, and what it waits for now."""
+    why = alarms.awaited(deployment)
+    return [*deployment.status_messages, *([reasons.ALARMS_AWAITED.format(why=why)] if why else [])]
 
 
 def _related(deployment: Deployment) -> Answer | None:

@@ -10,9 +10,10 @@ import click
 
 from cli.following import follow
 from cli.resources import tag_of
-from cli.world import answer, json_option, settings, world
+from cli.world import F, answer, json_option, settings, world
 from domain.appspec import FileExistsBehavior
 from domain.deployments import CreateDeployment, WaitType
+from domain.errors import TargetInstancesRequired
 from domain.group_options import AlarmConfiguration
 from domain.groups import TagFilter, TargetInstances
 from domain.revisions import BundleLocation, LocalLocation, RevisionLocation, RevisionType
@@ -23,6 +24,17 @@ from workflows.tokens import of_caller
 BEHAVIORS = click.Choice([behavior.value for behavior in FileExistsBehavior], case_sensitive=False)
 
 
+def green_options(command: F) -> F:
+    """`--green` and `--green-environment`: which hosts a blue/green deployment to hosts that exist goes to."""
+    tags = click.option(
+        "--green", multiple=True, metavar="KEY=VALUE", help="Blue/green: the replacement hosts carry this tag."
+    )
+    environments = click.option(
+        "--green-environment", multiple=True, metavar="NAME", help="Blue/green: they are in this environment."
+    )
+    return tags(environments(command))
+
+
 @click.command()
 @click.argument("source")
 @click.option("--group", required=True, metavar="APPLICATION/GROUP", help="Where to deploy to.")
@@ -31,10 +43,7 @@ BEHAVIORS = click.Choice([behavior.value for behavior in FileExistsBehavior], ca
 @click.option("--file-exists-behavior", type=BEHAVIORS, help="What to do where a file exists already.")
 @click.option("--ignore-application-stop-failures", is_flag=True, help="Go on where ApplicationStop fails.")
 @click.option("--update-outdated-instances-only", is_flag=True, help="Leave hosts that have the revision alone.")
-@click.option(
-    "--green", "green", multiple=True, metavar="KEY=VALUE", help="Blue/green: the replacement hosts carry this tag."
-)
-@click.option("--green-environment", multiple=True, metavar="NAME", help="Blue/green: they are in this environment.")
+@green_options
 @click.option(
     "--without-alarms", is_flag=True, help="Watch none of the group's alarms, as for a mend while one is active."
 )
@@ -83,10 +92,19 @@ def deploy(
         override_alarm_configuration=AlarmConfiguration(enabled=False) if without_alarms else None,
         client_request_token=of_caller(token),
     )
-    deployment_id = create_deployment(world(), request)
+    deployment_id = _create(request)
     if watch:
         raise SystemExit(follow(world(), deployment_id, as_json=as_json))
     answer({"deploymentId": deployment_id}, deployment_id, as_json=as_json)
+
+
+def _create(request: CreateDeployment) -> str:
+    """The id of the new deployment; where the green hosts are not named, the error says by which options they are."""
+    try:
+        return create_deployment(world(), request)
+    except TargetInstancesRequired as error:
+        how = "Name them with --green KEY=VALUE or --green-environment NAME."
+        raise TargetInstancesRequired(f"{error.message} {how}") from None
 
 
 def _green(tags: Sequence[str], environments: Sequence[str]) -> TargetInstances | None:
@@ -178,12 +196,21 @@ def continue_deployment(deployment_id: str, terminate: bool, as_json: bool) -> N
 @click.command()
 @click.argument("group", metavar="APPLICATION/GROUP")
 @click.option("--to", metavar="DEPLOYMENT", help="Deploy the revision of this deployment.")
+@green_options
 @click.option("--watch", is_flag=True, help="Follow the deployment until it ends; exit 1 unless it succeeds.")
 @json_option
-def rollback(group: str, to: str | None, watch: bool, as_json: bool) -> None:
+def rollback(
+    group: str,
+    to: str | None,
+    green: tuple[str, ...],
+    green_environment: tuple[str, ...],
+    watch: bool,
+    as_json: bool,
+) -> None:
     """Deploy an earlier revision to a deployment group: the last good one or, if that is what the group has, the one
     before it."""
     from tasks.rolling_back import revision_to_return_to
+    from workflows.source_text import text_of
 
     application, _, name = group.partition("/")
     if not name:
@@ -195,11 +222,14 @@ def rollback(group: str, to: str | None, watch: bool, as_json: bool) -> None:
         revision=earlier.revision,
         file_exists_behavior=earlier.file_exists_behavior,
         description=f"Rollback to {earlier.deployment_id}",
+        target_instances=_green(green, green_environment),
         # The alarm may be active for what this mends.
         override_alarm_configuration=AlarmConfiguration(enabled=False),
         back_to=earlier.began,
     )
-    deployment_id = create_deployment(world(), request)
+    deployment_id = _create(request)
+    # Beside the answer: programs take the id alone for theirs.
+    click.echo(f"it returns to the revision of {earlier.deployment_id}: {text_of(earlier.revision)}", err=True)
     if watch:
         raise SystemExit(follow(world(), deployment_id, as_json=as_json))
     answer({"deploymentId": deployment_id, "rollbackTo": earlier.deployment_id}, deployment_id, as_json=as_json)

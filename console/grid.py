@@ -14,7 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from domain.deployments import Deployment, DeploymentStatus, EventRecord, Overview, TargetRecord, TargetStatus
+from domain.deployments import Deployment, EventRecord, Overview, TargetRecord, TargetStatus
 from domain.lifecycle import BY_EVENT, Event, Part
 from domain.reports import EventStatus
 
@@ -63,13 +63,24 @@ class DeploymentView:
 def draw(view: DeploymentView) -> RenderableType:
     """The whole picture."""
     parts: list[RenderableType] = [_headline(view), _progress(view)]
+    stopping = view.deployment.stopping
+    if stopping and not view.deployment.status.final:
+        parts.append(Text(f"stopping: {stopping.code}: {stopping.message}", style="magenta"))
     if view.waiting_for:
         parts.append(Text(f"waits for {view.waiting_for}", style="cyan"))
     parts.append(_grid(view))
     parts.extend(_words(view))
     parts.extend(_failures(view))
+    parts.extend(_reason(view.deployment))
     parts.extend(_messages(view.deployment))
     return Group(*parts)
+
+
+def _reason(deployment: Deployment) -> list[Text]:
+    """Why the deployment ended as it did, where it did not succeed."""
+    error = deployment.error_information
+    style = STATUS_STYLES.get(deployment.status, "")
+    return [Text(f"{error.code}: {error.message}", style=style)] if error and deployment.status.final else []
 
 
 def _messages(deployment: Deployment) -> list[Text]:
@@ -221,10 +232,5 @@ def shortest_name(event: Event) -> str:
 
 
 def final_line(deployment: Deployment) -> str:
-    """The last word on a deployment."""
-    if deployment.status is DeploymentStatus.SUCCEEDED:
-        return f"{deployment.deployment_id} succeeded"
-    error = deployment.error_information
-    return f"{deployment.deployment_id} {deployment.status.lower()}" + (
-        f": {error.code}: {error.message}" if error else ""
-    )
+    """The last word on a deployment; the picture above it says why."""
+    return f"{deployment.deployment_id} {deployment.status.lower()}"

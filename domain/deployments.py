@@ -422,6 +422,8 @@ class Deployment(Value):
     """The alarms that it watches, its own or its group's as of admission; None: none."""
     alarm_record: AlarmRecord | None = None
     """What it remembers of them from one look to the next."""
+    alarms_awaited: str = ""
+    """Why its alarms are not known yet, for which it waits before it begins; empty once they are."""
 
     @property
     def claimed(self) -> str:

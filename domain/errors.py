@@ -316,6 +316,10 @@ class InvalidTargetInstances(CallerError):
     code = "InvalidTargetInstancesException"
 
 
+class TargetInstancesRequired(InvalidTargetInstances):
+    """A blue/green deployment to existing instances needs targetInstances: the tags or Auto Scaling groups of green."""
+
+
 class InvalidInstanceName(CallerError):
     """An instance name must be 1 to 100 characters of A-Z a-z 0-9 + = , . @ _ - and not begin with i-."""
 

@@ -154,4 +154,6 @@ ALARMS_UNREADABLE = (
 ALARMS_UNWATCHED = (
     "Alarms could not be read, and the deployment went on without them, as ignorePollAlarmFailure says: {why}"
 )
+ALARMS_AWAITED = "The deployment does not begin before its alarms are known: {why}"
+ALARMS_BEING_READ = "they are being read."
 ALARM_DETAIL = "The alarm {name} is active: {detail}"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 
 from celery import shared_task
 
-from domain import metrics
+from domain import metrics, reasons
 from domain.alarms import AlarmReading
 from domain.deployments import Deployment, ErrorInformation
 from domain.errors import CannotBegin, WorldError
@@ -65,10 +65,11 @@ def why_not_begin(world: World, deployment: Deployment) -> ErrorInformation | No
     if readings is None:
         readings = _glance(world, deployment)
     if readings is None:
-        raise WorldError("the deployment does not begin before its alarms are known: they are being read")
+        world.store.change(deployment.deployment_id, alarms.being_read)
+        raise WorldError(reasons.ALARMS_AWAITED.format(why=reasons.ALARMS_BEING_READ))
     found = _look(world, deployment, readings)
     if found.why is None and found.unsettled:
-        raise WorldError(f"the deployment does not begin before its alarms are known: {found.unsettled}")
+        raise WorldError(reasons.ALARMS_AWAITED.format(why=found.unsettled))
     return found.why
 
 

@@ -44,6 +44,7 @@ from domain.errors import (
     RevisionMissing,
     RevisionRequired,
     SlipwayError,
+    TargetInstancesRequired,
 )
 from domain.fleet import TargetKind
 from domain.group_options import AutoRollbackConfiguration, DeploymentType
@@ -163,10 +164,7 @@ def _check_style(request: CreateDeployment, group: DeploymentGroup, config: Depl
     if copies and wanted is not None:
         raise InvalidTargetInstances("The green instances are made for the deployment: give no target instances.")
     if not copies and wanted is None:
-        raise InvalidTargetInstances(
-            "A blue/green deployment to instances that exist needs targetInstances: the tags or Auto Scaling groups of "
-            "green."
-        )
+        raise TargetInstancesRequired
 
 
 def _green_wanted(request: CreateDeployment) -> TargetInstances | None:

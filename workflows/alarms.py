@@ -81,6 +81,19 @@ def kept(present: Deployment, readings: Mapping[str, AlarmReading], *, now: Inst
     return Change(present.model_copy(update=update))
 
 
+def being_read(present: Deployment) -> Change | None:
+    """The deployment that says that it waits for its alarms to be read; None where it says what it waits for already,
+    has begun or has ended."""
+    if present.status.final or _begun(present) or present.alarms_awaited:
+        return None
+    return Change(present.model_copy(update={"alarms_awaited": reasons.ALARMS_BEING_READ}))
+
+
+def awaited(deployment: Deployment) -> str:
+    """Why the alarms of a deployment that waits for them to begin are not known yet; empty where it does not wait."""
+    return "" if deployment.status.final or _begun(deployment) else deployment.alarms_awaited
+
+
 def readings_kept(deployment: Deployment, *, now: Instant, limits: Limits) -> Mapping[str, AlarmReading] | None:
     """What was found for its beginning, if that is of use yet."""
     record = deployment.alarm_record
@@ -181,9 +194,12 @@ def noted(present: Deployment, before: AlarmRecord | None, found: Look) -> Chang
     look was noted since the one `before` it."""
     messages = tuple(text for text in found.messages if not _is_told(text, present.status_messages))
     record = None if found.record == AlarmRecord() else found.record
-    if present.status.final or present.alarm_record != before or (record == before and not messages):
+    awaits = "" if _begun(present) else found.unsettled
+    nothing = record == before and not messages and awaits == present.alarms_awaited
+    if present.status.final or present.alarm_record != before or nothing:
         return None
-    update = {"alarm_record": record, "status_messages": (*present.status_messages, *messages)}
+    told = (*present.status_messages, *messages)
+    update = {"alarm_record": record, "status_messages": told, "alarms_awaited": awaits}
     return Change(present.model_copy(update=update))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from pydantic import ValidationError
 
@@ -13,6 +13,7 @@ from domain.bundles import ENDINGS, bundle_type_of
 from domain.errors import BundleError, InvalidRevision
 from domain.revisions import RevisionLocation
 from workflows.admission import check_revision
+from workflows.triggering import printable
 
 FORMS = "s3://bucket/key?version=&etag=, github:owner/name@commit//folder, https://host/path.tgz#sha256="
 _SCHEME = re.compile(r"(s3|https?)://|github:", re.IGNORECASE)
@@ -32,6 +33,27 @@ def revision_from(text: str) -> RevisionLocation | None:
         raise InvalidRevision(f"{_shown(text)} names no revision: {_reason(error)}") from None
     check_revision(revision)
     return revision
+
+
+def text_of(revision: RevisionLocation) -> str:
+    """A revision as `revision_from` reads it, without a query that could make a link good; where it lies in no such
+    place, its path on the hosts or the SHA-256 of its bundle."""
+    s3, github, http = revision.s3_location, revision.github_location, revision.http_location
+    if s3 is not None:
+        return f"s3://{quote(s3.bucket)}/{quote(s3.key)}" + _after("?", version=s3.version, etag=s3.e_tag)
+    if github is not None:
+        return f"github:{github.repository}@{github.commit_id}" + (f"//{github.subfolder}" if github.subfolder else "")
+    if http is not None:
+        return _shown(http.url) + _after("#", sha256=http.sha256, subfolder=http.subfolder)
+    if revision.bundle_location is not None:
+        bundle = revision.bundle_location
+        return f"bundle {bundle.sha256}" + _after("#", subfolder=bundle.subfolder)
+    return printable(revision.local_location.path if revision.local_location else revision.revision_type)
+
+
+def _after(mark: str, **options: str | None) -> str:
+    given = {name: value for name, value in options.items() if value}
+    return mark + urlencode(given) if given else ""
 
 
 def _s3(text: str) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ from domain.deployments import Deployment, PhaseKind, WaitType
 from domain.errors import DeploymentAlreadyCompleted
 from domain.moves import Change
 from domain.values import Instant
+from workflows import alarms
 
 _PHASES = {WaitType.READY_WAIT: PhaseKind.READY_WAIT, WaitType.TERMINATION_WAIT: PhaseKind.TERMINATION_WAIT}
 
@@ -57,12 +58,24 @@ def where_it_is(deployment: Deployment) -> str:
 
 
 def waiting_for(deployment: Deployment, now: Instant) -> str:
-    """What the deployment waits for, for a person; nothing while it works on hosts."""
-    phase = deployment.under_way
-    if phase is None or deployment.status.final or phase.kind.on_hosts:
+    """What the deployment waits for, for a person; nothing while it works on hosts and is not stopping."""
+    if deployment.status.final:
         return ""
+    if why := alarms.awaited(deployment):
+        return f"its alarms to be known before it begins: {why}"
+    phase = deployment.under_way
+    if phase is None:
+        return ""
+    if phase.kind.on_hosts:
+        return _running_events(deployment) if deployment.stopping else ""
     left = max(0, round((deployment.until or now) - now))
     return _WAITING[phase.kind].format(deployment_id=deployment.deployment_id, left=f"{left // 60}:{left % 60:02}")
+
+
+def _running_events(deployment: Deployment) -> str:
+    if deployment.cutting:
+        return "the events that run, which are being ended"
+    return f"the events that run; `slipway stop {deployment.deployment_id} --now` ends them"
 
 
 _WAITING = {

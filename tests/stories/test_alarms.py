@@ -201,6 +201,25 @@ def test_a_source_that_is_away_for_a_moment_stops_nothing(scene: Scene) -> None:
     assert not info.get("deploymentStatusMessages")
 
 
+def test_while_the_state_of_an_alarm_is_not_known_the_deployment_says_what_it_waits_for(scene: Scene) -> None:
+    scene.watch(PROMETHEUS)
+    scene.prometheus.status = 503
+    deployment_id = scene.deploy()
+
+    def waiting() -> dict[str, Any] | None:
+        info: dict[str, Any] = scene.client.get_deployment(deploymentId=deployment_id)["deploymentInfo"]
+        return info if "deploymentStatusMessages" in info or "completeTime" in info else None
+
+    info = wait_until(waiting, "the reason")
+    assert info["status"] == "Created"
+    (told,) = info["deploymentStatusMessages"]
+    assert told.startswith("The deployment does not begin before its alarms are known: ")
+    scene.prometheus.status = 200
+    info = scene.ended(deployment_id)
+    assert info["status"] == "Succeeded"
+    assert "deploymentStatusMessages" not in info
+
+
 @pytest.mark.parametrize("ignored", [False, True])
 def test_a_source_that_stays_away(scene: Scene, ignored: bool) -> None:
     scene.watch(PROMETHEUS, ignorePollAlarmFailure=ignored)

@@ -99,6 +99,18 @@ def test_a_failing_script_is_shown_with_its_last_lines(site: Site, tmp_path: Pat
     assert "Last successful deployment" in " ".join(done.stdout.split())
 
 
+def test_a_deployment_to_no_hosts_says_why_it_failed(site: Site, tmp_path: Path) -> None:
+    site.slipway("create-group", "shop", "nobody", "--tag", "role=nobody")
+    revision = write_revision(tmp_path / "lost", {})
+    done = site.slipway("deploy", str(revision), "--group", "shop/nobody", "--watch", check=False)
+    assert done.returncode == 1
+    assert done.stdout.count("NO_INSTANCES") == 1
+    deployment_id = json.loads(site.slipway("list", "--json", "--group", "shop/nobody").stdout)[0]["deploymentId"]
+    shown = " ".join(site.slipway("status", deployment_id).stdout.split())
+    assert "Failed" in shown
+    assert "NO_INSTANCES: The deployment failed because no instances were found" in shown
+
+
 def test_lines_are_followed_while_the_script_runs(site: Site, tmp_path: Path) -> None:
     go = tmp_path / "go"
     script = f'echo first; until [ -e "{go}" ]; do sleep 0.05; done; echo last'
@@ -120,6 +132,9 @@ def test_stop_ends_in_the_right_statuses(site: Site, tmp_path: Path) -> None:
     wait_until(lambda: _running(site, deployment_id, "BeforeInstall"), "BeforeInstall")
     stopped = json.loads(site.slipway("stop", deployment_id, "--json").stdout)
     assert stopped["status"] == "Pending"
+    shown = site.slipway("status", deployment_id).stdout
+    assert "stopping: MANUAL_STOP: The deployment was stopped by request." in shown
+    assert f"slipway stop {deployment_id} --now" in shown
     go.touch()
     deployment = site.ended(deployment_id)
     assert deployment.status == "Stopped"

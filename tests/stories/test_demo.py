@@ -49,7 +49,8 @@ def shown(home: Path) -> str:
 
 def test_three_versions_are_deployed_and_the_third_stops_where_it_fails(shown: str) -> None:
     assert len(re.findall(r"^d-\w{9} succeeded$", shown, re.MULTILINE)) == 2
-    assert re.search(r"^d-\w{9} failed: HEALTH_CONSTRAINTS", shown, re.MULTILINE)
+    assert shown.count("HEALTH_CONSTRAINTS: ") == 1
+    assert re.search(r"^d-\w{9} failed *$", shown, re.MULTILINE)
     assert "the page does not load on this host" in shown
     serving = re.findall(r"web-(\d): <h1>Hello from version (\d)</h1>", shown)
     assert serving == [("1", "3"), ("2", "3"), ("3", "3"), ("4", "2")]

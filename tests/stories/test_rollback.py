@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from cli.traffic.groups import BLUE_GREEN, GREEN_HOSTS
+from cli.traffic.groups import BLUE, BLUE_GREEN, GREEN_HOSTS
 from domain.configs import ALL_AT_ONCE, HALF_AT_A_TIME, ONE_AT_A_TIME
-from tests.balanced import balanced_site
+from tests.balanced import BalancedSite, balanced_site
 from tests.services import wait_until
 from tests.site import Site, write_revision
 from tests.stories.api_process import api_settings, api_site, boto, ended, events, make_key, start_api, targets
@@ -219,3 +219,45 @@ def test_traffic_goes_back_to_blue_and_no_request_is_lost() -> None:
             after = end()
         nothing_was_lost(after)
         assert set(after.hosts) == {"blue-1", "blue-2"}
+
+
+def test_by_command_a_blue_green_group_returns_to_its_former_hosts() -> None:
+    """KEEP_ALIVE left them running: the revision that they had is deployed to them, and they take over again."""
+    with (
+        balanced_site(("blue-1", "blue-2"), ("green-1", "green-2"), event_seconds=20, **api_settings()) as web,
+        client_of(web.site) as client,
+    ):
+        serve_everywhere(web)
+        web.change_group(BLUE_GREEN)
+        good, later = fresh_version(), fresh_version()
+        former = deploy(web, good, config=ALL_AT_ONCE, targets=GREEN_HOSTS)
+        assert former.status == "Succeeded", former.error_information
+        assert served(web) == {(good, "green-1"), (good, "green-2")}
+        assert deploy(web, later, config=ALL_AT_ONCE, targets={"tagFilters": [BLUE]}).status == "Succeeded"
+        assert served(web) == {(later, "blue-1"), (later, "blue-2")}
+
+        refused = web.site.slipway("rollback", "app/web", check=False)
+        assert refused.returncode == 2
+        assert "--green KEY=VALUE or --green-environment NAME" in refused.stderr
+        done = web.site.slipway("rollback", "app/web", "--green", "color=green", "--watch")
+        assert f"returns to the revision of {former.deployment_id}: {web.folder / good}" in done.stderr
+
+        names = {"applicationName": "app", "deploymentGroupName": "web"}
+        group = client.get_deployment_group(**names)["deploymentGroupInfo"]
+        back_id = group["lastSuccessfulDeployment"]["deploymentId"]
+        assert back_id in done.stdout
+        assert group["onPremisesInstanceTagFilters"] == GREEN_HOSTS["tagFilters"]
+        back = ended(client, back_id)
+        assert (back["status"], back["targetInstances"]["tagFilters"]) == ("Succeeded", GREEN_HOSTS["tagFilters"])
+        assert back["revision"] == ended(client, former.deployment_id)["revision"]
+        told = targets(client, back_id)
+        assert {target["status"] for target in told.values()} == {"Succeeded"}
+        labels = {host: target["instanceLabel"] for host, target in told.items()}
+        assert labels == {"blue-1": "Blue", "blue-2": "Blue", "green-1": "Green", "green-2": "Green"}
+        assert served(web) == {(good, "green-1"), (good, "green-2")}
+
+
+def served(web: BalancedSite) -> set[tuple[str, str]]:
+    """The version and the host of each of some answers of the balancer, who asks its hosts in turn."""
+    answers = [httpx.get(f"http://127.0.0.1:{web.balancer.port}/").json() for _ in range(8)]
+    return {(answer["version"], answer["host"]) for answer in answers}

@@ -3,13 +3,16 @@ of the API are told."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
+from adapters.store.connection import plain
 from domain.configs import ALL_AT_ONCE, HALF_AT_A_TIME, ONE_AT_A_TIME
 from domain.groups import Busy
 from domain.happenings import TERMINAL, HappeningType
@@ -78,6 +81,7 @@ def here() -> Iterator[Here]:
     with api_site() as (site, url), boto(url, make_key(site)) as client:
         site.start("control")
         site.start("watch")
+        site.start("trigger")
         site.register(HOSTS)
         for host in HOSTS:
             site.agent(host)
@@ -140,6 +144,11 @@ def test_now_ends_the_scripts_that_run(here: Here, tmp_path: Path) -> None:
     here.stop(deployment_id)
     here.site.slipway("stop", deployment_id, "--now")
     here.is_over(deployment_id, overview={"Failed": 4})
+    was_cut_off(here, deployment_id)
+
+
+def was_cut_off(here: Here, deployment_id: str) -> None:
+    """The hook of each host was ended by the stop."""
     assert here.hosts(deployment_id, of={"Failed": CUT_OFF}) == ["Failed"] * 4
     for target in targets(here.client, deployment_id).values():
         (cut,) = (each for each in target["lifecycleEvents"] if each["status"] == "Failed")
@@ -147,6 +156,26 @@ def test_now_ends_the_scripts_that_run(here: Here, tmp_path: Path) -> None:
         script = "scripts/ApplicationStart.sh"
         assert (problem["errorCode"], problem["scriptName"]) == ("ScriptFailed", script)
         assert problem["message"].startswith(f"script {script} did not complete: it was stopped with the deployment")
+
+
+def test_by_message_with_all_that_it_may_say(here: Here, tmp_path: Path) -> None:
+    """The running hooks are ended, and the group's own rule, to roll back on a stop, does not count."""
+    rollback = {"enabled": True, "events": ["DEPLOYMENT_STOP_ON_REQUEST"]}
+    here.site.group("by-message", config=ALL_AT_ONCE, auto_rollback_configuration=rollback)
+    good = here.site.deploy(write_revision(tmp_path / "v0", {}, {f"{tmp_path.name}": "0"}), group="by-message")
+    assert ended(here.client, good)["status"] == "Succeeded"
+    deployment_id = here.site.deploy(holding(tmp_path / "v1"), group="by-message")
+    at_work(tmp_path, *HOSTS)
+    message = {"operation": "StopDeployment", "deploymentId": deployment_id, "now": True, "autoRollbackEnabled": False}
+    broker = redis.Redis.from_url(plain(here.site.settings.broker_url), socket_timeout=60)
+    broker.lpush("slipway.trigger", json.dumps({**message, "replyTo": "answers.stop"}))
+    answered: Any = broker.brpop(["answers.stop"], timeout=30)
+    assert answered, "no answer on answers.stop"
+    assert json.loads(answered[1]) == {"deploymentId": deployment_id, "status": "Pending"}
+    here.is_over(deployment_id, overview={"Failed": 4})
+    was_cut_off(here, deployment_id)
+    names = {"applicationName": "app", "deploymentGroupName": "by-message"}
+    assert set(here.client.list_deployments(**names)["deployments"]) == {good, deployment_id}
 
 
 def test_while_queued_and_with_nothing_begun(here: Here, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A stop while an agent is cut off that may have begun an event: its host counts as touched, whatever was told of it."""
+"""A stop while an agent is cut off that may have begun an event: its host counts as touched, whatever it has told."""
 
 from __future__ import annotations
 

@@ -6,8 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from console.grid import SHORTEST_NAMES, draw, shortest_name
-from domain.deployments import DeploymentStatus, Overview, RollbackInfo, TargetStatus
+from console.grid import SHORTEST_NAMES, DeploymentView, draw, final_line, shortest_name
+from domain.deployments import (
+    DeploymentErrorCode,
+    DeploymentStatus,
+    ErrorInformation,
+    Overview,
+    RollbackInfo,
+    TargetStatus,
+)
 from domain.lifecycle import BY_EVENT, Event, Part
 from domain.reports import EventStatus
 from tests.unit.console.drawing import ALL_EVENTS, as_text, target, view
@@ -95,3 +102,39 @@ def test_what_is_to_be_known_of_the_whole_deployment_is_said() -> None:
     text = as_text(draw(replace(shown, deployment=shown.deployment.model_copy(update=told))))
     assert text.splitlines()[-2:] == ["The alarm cpu is active.", "d-2 rolls"]
     assert "rolls" not in as_text(draw(shown))
+
+
+NO_HOSTS = ErrorInformation(code=DeploymentErrorCode.NO_INSTANCES, message="no instances were found")
+STOP = ErrorInformation(code=DeploymentErrorCode.MANUAL_STOP, message="stopped by request")
+
+
+def with_(shown: DeploymentView, **update: object) -> DeploymentView:
+    return replace(shown, deployment=shown.deployment.model_copy(update=update))
+
+
+@pytest.mark.parametrize("hosts", [[], ["web-1"]], ids=["no hosts", "a host"])
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [(DeploymentStatus.FAILED, NO_HOSTS), (DeploymentStatus.STOPPED, STOP)],
+    ids=["Failed", "Stopped"],
+)
+def test_what_did_not_succeed_says_why_and_the_last_word_does_not_again(
+    hosts: list[str], status: DeploymentStatus, why: ErrorInformation
+) -> None:
+    shown = with_(
+        view([target(name, TargetStatus.SKIPPED) for name in hosts], status=status),
+        error_information=why,
+        stopping=why,
+        status_messages=("left to you",),
+    )
+    text = as_text(draw(shown))
+    assert text.splitlines()[-2:] == [f"{why.code}: {why.message}", "left to you"]
+    assert text.count(why.message) == 1
+    assert final_line(shown.deployment) == f"d-ABCDEFGHI {status.lower()}"
+
+
+def test_what_is_stopping_says_that_and_why() -> None:
+    running = view([target("web-1", TargetStatus.IN_PROGRESS)])
+    text = as_text(draw(with_(running, stopping=STOP)))
+    assert "stopping: MANUAL_STOP: stopped by request" in text.splitlines()
+    assert "stopping" not in as_text(draw(running))

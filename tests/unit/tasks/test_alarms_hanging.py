@@ -24,7 +24,7 @@ from tests.alarm_places import Hanging
 from tests.services import wait_until
 from tests.unit.tasks.engine import Engine
 from tests.unit.workflows.engine_values import a_deployment
-from workflows.alarms import good_for, kept
+from workflows.alarms import awaited, good_for, kept
 
 LIMIT = 10
 POOL = 4
@@ -114,12 +114,14 @@ def test_what_comes_late_begins_the_deployment_wherever_that_is_asked_for(engine
     for _ in range(3):
         with pytest.raises(WorldError, match="they are being read"):
             begin(deployment_id)
+        assert awaited(held(engine, deployment_id)) == "they are being read."
     assert not engine.sent.named("begin")
     hanging.let_go.set()
     wait_until(lambda: engine.sent.named("begin") == [(deployment_id,)], "the second begin", limit=LIMIT)
     begin(deployment_id)
     begun = held(engine, deployment_id)
     assert (begun.status, begun.alarm_record) == (DeploymentStatus.IN_PROGRESS, None)
+    assert begun.alarms_awaited == ""
     assert hanging.looks == 1
 
 

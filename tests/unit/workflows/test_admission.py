@@ -36,6 +36,7 @@ from domain.errors import (
     InvalidRevision,
     InvalidTargetInstances,
     RevisionRequired,
+    TargetInstancesRequired,
 )
 from domain.groups import DeploymentGroup
 from domain.happenings import HappeningType
@@ -91,8 +92,8 @@ COPYING = {
     ("group", "request_", "more", "error"),
     [
         pytest.param({}, {"target_instances": GREEN}, {}, InvalidTargetInstances, id="in place there is no green"),
-        pytest.param(BLUE_GREEN, {}, {}, InvalidTargetInstances, id="nobody says which are green"),
-        pytest.param(BLUE_GREEN, {"target_instances": {}}, {}, InvalidTargetInstances, id="no green"),
+        pytest.param(BLUE_GREEN, {}, {}, TargetInstancesRequired, id="nobody says which are green"),
+        pytest.param(BLUE_GREEN, {"target_instances": {}}, {}, TargetInstancesRequired, id="no green"),
         pytest.param(COPYING, {"target_instances": GREEN}, {}, InvalidTargetInstances, id="green is to be made"),
         pytest.param(BLUE_GREEN, {"target_instances": GREEN}, {"config": ZONES}, InvalidInput, id="by zones"),
         pytest.param(

@@ -224,6 +224,27 @@ def test_a_look_is_not_noted_over_another() -> None:
     assert after(noted, look(noted, {"a": OK})).alarm_record is None
 
 
+def test_before_it_begins_it_says_why_it_waits_until_that_is_known() -> None:
+    reading = alarms.being_read(watching(status=CREATED))
+    assert reading is not None
+    assert alarms.awaited(reading.deployment) == "they are being read."
+    assert alarms.being_read(reading.deployment) is None
+    away = after(reading.deployment, look(reading.deployment, {"a": AWAY}))
+    assert alarms.awaited(away) == "'a': prometheus does not answer."
+    assert alarms.being_read(away) is None
+    assert alarms.awaited(away.model_copy(update={"status": DeploymentStatus.STOPPED})) == ""
+    assert alarms.awaited(away.model_copy(update={"status": DeploymentStatus.IN_PROGRESS})) == ""
+    assert after(away, look(away, {"a": OK})).alarms_awaited == ""
+    assert after(reading.deployment, look(reading.deployment, {"a": OK})).alarms_awaited == ""
+
+
+@pytest.mark.parametrize("status", [DeploymentStatus.IN_PROGRESS, DeploymentStatus.STOPPED])
+def test_one_under_way_or_over_waits_for_no_alarm(status: DeploymentStatus) -> None:
+    deployment = watching(status=status)
+    assert alarms.being_read(deployment) is None
+    assert after(deployment, look(deployment, {"a": AWAY})).alarms_awaited == ""
+
+
 READINGS = st.sampled_from([OK, NO_DATA, failing(2), failing(5), AWAY, GONE])
 
 

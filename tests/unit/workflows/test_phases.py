@@ -258,6 +258,14 @@ def test_work_on_hosts_waits_for_nothing() -> None:
     assert waiting_for(at(PhaseKind.RETIRE, status="Succeeded"), NOW) == ""
 
 
+def test_a_stop_waits_for_the_events_that_run() -> None:
+    stopping = at(PhaseKind.SHIFT, stopping=STOP)
+    assert waiting_for(stopping, NOW) == "the events that run; `slipway stop d-AAAAAAAAA --now` ends them"
+    cutting = stopping.model_copy(update={"cutting": True})
+    assert waiting_for(cutting, NOW) == "the events that run, which are being ended"
+    assert waiting_for(cutting.model_copy(update={"status": DeploymentStatus.STOPPED}), NOW) == ""
+
+
 def test_every_kind_of_phase_has_words_for_people() -> None:
     for kind in PhaseKind:
         phases = (Phase(kind=kind, count=1, lanes=1, events=EVENTS),)

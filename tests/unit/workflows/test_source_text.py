@@ -8,7 +8,7 @@ import pytest
 
 from domain.errors import InvalidRevision
 from domain.revisions import RevisionLocation
-from workflows.source_text import revision_from
+from workflows.source_text import revision_from, text_of
 
 COMMIT = "0123456789" * 4
 SHA256 = "ab" * 32
@@ -46,6 +46,40 @@ def github(**members: Any) -> dict[str, Any]:
 )
 def test_what_a_text_names(text: str, meant: dict[str, Any]) -> None:
     assert revision_from(text) == RevisionLocation.model_validate(meant)
+
+
+@pytest.mark.parametrize(
+    ("revision", "text"),
+    [
+        (s3(key="a/k.zip"), "s3://b/a/k.zip"),
+        (s3(key="a b?#c.zip", version="v+1", eTag="abc"), "s3://b/a%20b%3F%23c.zip?version=v%2B1&etag=abc"),
+        (github(), f"github:me/app@{COMMIT}"),
+        (github(subfolder="a/b"), f"github:me/app@{COMMIT}//a/b"),
+        (http(url=f"https://host/{NAME}", sha256=SHA256), f"https://host/{NAME}#sha256={SHA256}"),
+    ],
+)
+def test_a_revision_is_told_as_it_is_read(revision: dict[str, Any], text: str) -> None:
+    meant = RevisionLocation.model_validate(revision)
+    assert text_of(meant) == text
+    assert revision_from(text) == meant
+
+
+@pytest.mark.parametrize(
+    ("revision", "text"),
+    [
+        (http(url=f"https://host/{NAME}?token=secret"), f"https://host/{NAME}"),
+        (
+            {"revisionType": "Bundle", "bundleLocation": {"sha256": SHA256, "bundleType": "tgz", "subfolder": "web"}},
+            f"bundle {SHA256}#subfolder=web",
+        ),
+        (
+            {"revisionType": "Local", "localLocation": {"path": "/srv/\x1b[2Jv1", "bundleType": "directory"}},
+            "/srv/\\x1b[2Jv1",
+        ),
+    ],
+)
+def test_what_no_text_names_is_told_by_what_there_is(revision: dict[str, Any], text: str) -> None:
+    assert text_of(RevisionLocation.model_validate(revision)) == text
 
 
 @pytest.mark.parametrize("text", ["app", "./app.tgz", "/srv/github:me", "C:\\app", "s3/x", "githubber"])

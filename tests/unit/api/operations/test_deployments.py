@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from domain.deployments import DeploymentStatus
+from domain.moves import Change
 from tests.unit.api.operations.calling import GITHUB, LONG, NOW, S3, Api, without
 
 NAMED = {"applicationName": "shop", "deploymentGroupName": "web"}
@@ -114,6 +115,20 @@ def test_a_deployment_is_read_back(api: Api, given: dict[str, Any]) -> None:
         "computePlatform": "Server",
         **without(given, "targetInstances", "deploymentMode"),
     }
+
+
+def test_what_a_deployment_waits_for_before_it_begins_is_among_its_messages(api: Api) -> None:
+    api.group()
+    deployment_id = api("CreateDeployment", **NAMED, revision=S3)["deploymentId"]
+
+    def change(**update: Any) -> list[str]:
+        api.store.change(deployment_id, lambda present: Change(present.model_copy(update=update)))
+        info = api("GetDeployment", deploymentId=deployment_id)["deploymentInfo"]
+        return list(info.get("deploymentStatusMessages") or [])
+
+    awaited = "The deployment does not begin before its alarms are known: 'a': it does not answer."
+    assert change(status_messages=("told",), alarms_awaited="'a': it does not answer.") == ["told", awaited]
+    assert change(status=DeploymentStatus.IN_PROGRESS) == ["told"]
 
 
 def test_a_busy_group_names_what_runs(api: Api) -> None:
