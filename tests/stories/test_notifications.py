@@ -41,6 +41,8 @@ IS_STOPPED = frozenset({"DeploymentStart", "InstanceStart", "InstanceFailure", "
 ROLLS_BACK = SUCCEEDS | {"DeploymentRollback"}
 IS_READY_BETWEEN = SUCCEEDS | {"DeploymentReady", "InstanceReady"}
 """What a topic hears of each story, by the types of its events."""
+MOST_SECONDS = 60
+"""The longest that an answer of a receiver can be waited for."""
 FEW = ("DeploymentFailure", "DeploymentRollback")
 
 
@@ -107,13 +109,15 @@ class Obedient(BaseHTTPRequestHandler):
 
 @dataclass
 class Scene:
-    """An installation, a topic for all events, one for a few, and a receiver."""
+    """An installation, a topic for all events, one for a few, a receiver, and one that is waited for as long as an
+    installation can wait."""
 
     site: Site
     gate: Gate
     all: Inbox
     few: Inbox
     chat: Receiver
+    patient: Receiver
 
     def group(self, name: str, *, config: str = ONE_AT_A_TIME, **more: object) -> None:
         triggers = [
@@ -149,12 +153,21 @@ class Scene:
 
 @pytest.fixture(scope="module")
 def scene() -> Iterator[Scene]:
-    with fake_aws() as aws, gated(aws) as (gate, url), receiving() as chat, serving(Obedient) as balancer:
+    with (
+        fake_aws() as aws,
+        gated(aws) as (gate, url),
+        receiving() as chat,
+        receiving() as patient,
+        serving(Obedient) as balancer,
+    ):
         keys = {**aws.environment, "SLIPWAY_AWS__ENDPOINT_URL": url}
-        hook = {"url": chat.url, "secret": SECRET, "seconds": 1}
+        hooks = {
+            "chat": {"url": chat.url, "secret": SECRET, "seconds": 1},
+            "patient": {"url": patient.url, "secret": SECRET, "seconds": MOST_SECONDS},
+        }
         edge = {"kind": "webhook", "url": balancer, "secret": SECRET}
         others = {
-            "SLIPWAY_PUBLISHERS__WEBHOOKS": json.dumps({"chat": hook}),
+            "SLIPWAY_PUBLISHERS__WEBHOOKS": json.dumps(hooks),
             "SLIPWAY_LOAD_BALANCERS": json.dumps({"edge": edge}),
         }
         with Site(limits={}, **keys, **others) as site:
@@ -165,7 +178,7 @@ def scene() -> Iterator[Scene]:
             for host in (*HOSTS, "green-1"):
                 site.agent(host)
             wait_until(lambda: all(site.world.store.seen([*HOSTS, "green-1"])), "the agents' hello")
-            yield Scene(site, gate, Inbox(aws, "all"), Inbox(aws, "few"), chat)
+            yield Scene(site, gate, Inbox(aws, "all"), Inbox(aws, "few"), chat, patient)
 
 
 def java(at: float | None) -> str | None:
@@ -410,6 +423,29 @@ def test_while_topics_are_away_deployments_go_on_and_all_is_told_after(scene: Sc
     scene.until_told()
     came = [each["MessageAttributes"]["eventId"]["Value"] for name in names for each in scene.heard(scene.all, name)]
     assert list(dict.fromkeys(came)) == ids(expected)
+
+
+def test_deployments_end_while_the_very_first_request_hangs(scene: Scene, tmp_path: Path) -> None:
+    """However long a receiver takes over one event, it costs a deployment nothing, and no other channel either."""
+    scene.group("unanswered")
+    scene.until_told()
+    before = len(scene.patient.posts)
+    scene.patient.delays = [2 * MOST_SECONDS]
+    try:
+        names = [
+            scene.site.ended(scene.site.deploy(write_revision(tmp_path / name, {}), group="unanswered")).deployment_id
+            for name in ("v10", "v11")
+        ]
+        expected = ids([happening for name in names for happening in scene.told(name)])
+        for channel in ("exchange", "sns", "webhook:chat"):
+            wait_until(lambda name=channel: scene.channel(name).waiting == 0, f"{channel} to hear all", limit=30)  # type: ignore[misc]
+        assert [post.event_id for post in scene.patient.posts[before:]] == expected[:1]
+        state = scene.channel("webhook:patient")
+        assert (state.waiting, state.tries) == (len(expected), 0)
+    finally:
+        scene.patient.let_go.set()
+    scene.until_told()
+    assert [post.event_id for post in scene.patient.posts[before:]] == expected
 
 
 def test_a_receiver_that_fails_hears_all_in_order_under_the_same_ids(scene: Scene, tmp_path: Path) -> None:
