@@ -1,5 +1,5 @@
-"""Limits: an agent that dies at work, hosts that are no more, hooks that take too long, two groups on one host. All as
-a client of the API is told."""
+"""Limits: an agent that dies at work, hosts that are no more, hooks and deployments that take too long, two groups on
+one host. All as a client of the API is told."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from domain.lifecycle import Event
 from tests.aws import FakeAws, fake_aws
 from tests.services import wait_until
 from tests.site import Site, write_revision
-from tests.stories.api_process import api_site, boto, ended, make_key
+from tests.stories.api_process import api_site, boto, ended, events, make_key, targets
 
 LIMITS = {"pickup_seconds": 4, "silence_seconds": 8, "vanished_seconds": 1}
 BEFORE = ("ApplicationStop", "DownloadBundle", "BeforeInstall", "Install", "AfterInstall")
@@ -60,6 +60,11 @@ class Here:
         self.start_agent(name)
         self.group(name, name)
         return name
+
+    def watch_anew(self, **limits: int) -> None:
+        """Another watch, with other limits."""
+        self.site.end("watch")
+        self.site.start("watch", **{f"SLIPWAY_LIMITS__{name.upper()}": str(value) for name, value in limits.items()})
 
     def start_agent(self, name: str) -> None:
         self.site.agent(name)
@@ -353,6 +358,52 @@ def test_a_hook_outlives_the_limit_of_its_event(here: Here, tmp_path: Path) -> N
     assert not is_alive(tmp_path / "hook")
     assert not is_alive(tmp_path / "child")
     returned(here, failed, host)
+
+
+@pytest.mark.parametrize(("event", "outcome"), [("ApplicationStart", "Failed"), ("ValidateService", "Succeeded")])
+def test_a_deployment_outlives_its_limit(here: Here, tmp_path: Path, event: str, outcome: str) -> None:
+    """What runs finishes its event, and nothing new begins: neither on that host, nor on the next."""
+    name = f"relay-{event.lower()}"
+    first, second = hosts = (f"{name}-1", f"{name}-2")
+    here.site.register(hosts, role=name)
+    for host in hosts:
+        here.start_agent(host)
+    here.group(name, name, config=ONE_AT_A_TIME)
+    here.good(name, tmp_path)
+    deployment_id = here.site.deploy(tracing(tmp_path / "v1", waits_in=event), group=name)
+    begins(here, deployment_id, first, event)
+
+    def is_stopping() -> bool:
+        held = here.site.world.store.deployment(deployment_id)
+        return held is not None and held.stopping is not None
+
+    here.watch_anew(deployment_seconds=2)
+    wait_until(is_stopping, "the end of the limit")
+    # What rolls it back has a limit of its own, and is to be well within it.
+    here.watch_anew()
+    assert here.client.get_deployment(deploymentId=deployment_id)["deploymentInfo"]["status"] == "InProgress"
+    assert here.events(deployment_id, first)[event]["status"] == "InProgress"
+    (tmp_path / "go").touch()
+    failed = here.ended(deployment_id)
+    assert (failed["status"], failed["creator"]) == ("Failed", "user")
+    message = "The deployment ran longer than 2 seconds."
+    assert failed["errorInformation"] == {"code": "TIMEOUT", "message": message}
+    assert {status: count for status, count in failed["deploymentOverview"].items() if count} == {
+        outcome: 1,
+        "Skipped": 1,
+    }
+    untouched = dict.fromkeys((*BEFORE, "ApplicationStart", "ValidateService"), "Skipped")
+    began = SCRIPTED[1 : SCRIPTED.index(event) + 1]
+    told = targets(here.client, deployment_id)
+    assert {host: (target["status"], events(target)) for host, target in told.items()} == {
+        first: (outcome, untouched | dict.fromkeys((*BEFORE, *began), "Succeeded")),
+        second: ("Skipped", untouched),
+    }
+    returned(here, failed, first)
+    assert here.on_disk(second) == "v0"
+    # Where v1 was finished, it is the one that the rollback stops.
+    stops = of("v1", "ApplicationStop") if outcome == "Succeeded" else []
+    assert traced(tmp_path) == [*of("v1", *began), *stops]
 
 
 def test_two_groups_on_one_host_wait_for_each_other(here: Here, tmp_path: Path) -> None:
