@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,37 @@ def here() -> Iterator[tuple[Site, Any]]:
 
 def on_disk(site: Site) -> dict[str, str]:
     return {host: (site.root(host) / "app" / "version.txt").read_text() for host in HOSTS}
+
+
+def counted(site: Site) -> dict[str, float]:
+    """How many rollbacks the metrics count, by the status in which they ended."""
+    text = httpx.get(f"http://127.0.0.1:{site.settings.api.port}/metrics").text
+    found = re.findall(r'^slipway_rollbacks_total\{status="(\w+)"\} (\S+)$', text, re.MULTILINE)
+    return {status: float(count) for status, count in found}
+
+
+def rollbacks(client: Any) -> dict[str, int]:
+    """How many there have been in this installation."""
+    ids = (each for page in client.get_paginator("list_deployments").paginate() for each in page["deployments"])
+    found = [client.get_deployment(deploymentId=each)["deploymentInfo"] for each in ids]
+    return dict(Counter(each["status"] for each in found if each["creator"] == "codeDeployRollback"))
+
+
+def test_rollbacks_are_counted_by_their_last_status(here: tuple[Site, Any], tmp_path: Path) -> None:
+    """One that succeeds, and one that fails as what it rolls back did; neither of those two counts."""
+    site, client = here
+    site.group("counted", config=ALL_AT_ONCE, auto_rollback_configuration=ROLLBACK)
+    gate = tmp_path / "shut"
+    for version, hooks in (("v1", {"BeforeInstall": f'test ! -e "{gate}"'}), ("v2", {"ValidateService": "exit 1"})):
+        write_revision(tmp_path / version, hooks, {"counted.txt": version})
+    assert ended(client, site.deploy(tmp_path / "v1", group="counted"))["status"] == "Succeeded"
+    for outcome in ("Succeeded", "Failed"):
+        failed = ended(client, site.deploy(tmp_path / "v2", group="counted"))
+        assert ended(client, failed["rollbackInfo"]["rollbackDeploymentId"])["status"] == outcome
+        gate.touch()
+    expected = rollbacks(client)
+    assert expected.keys() >= {"Succeeded", "Failed"}
+    wait_until(lambda: counted(site) == expected, f"the metrics to count {expected}", limit=10)
 
 
 def test_a_failure_with_half_at_a_time_is_rolled_back_where_it_was_felt(here: tuple[Site, Any], tmp_path: Path) -> None:
