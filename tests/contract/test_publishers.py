@@ -104,30 +104,62 @@ def sns(request: pytest.FixtureRequest) -> Iterator[Rig]:
     yield Rig(publisher, inbox.ids, lambda: SnsPublisher(nowhere(), ORIGIN), topics=(inbox.topic,))
 
 
+class Bus:
+    """A bus of EventBridge, and a queue that hears all that comes from `slipway`."""
+
+    def __init__(self, aws: FakeAws) -> None:
+        events, sqs, self.name = aws.client("events"), aws.client("sqs"), f"bus-{free_port()}"
+        self._sqs, self._url = sqs, sqs.create_queue(QueueName=self.name)["QueueUrl"]
+        queue = sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        events.create_event_bus(Name=self.name)
+        events.put_rule(Name=self.name, EventBusName=self.name, EventPattern=json.dumps({"source": ["slipway"]}))
+        events.put_targets(Rule=self.name, EventBusName=self.name, Targets=[{"Id": "1", "Arn": queue}])
+        self._heard: list[dict[str, Any]] = []
+
+    def heard(self) -> list[dict[str, Any]]:
+        """All that has come so far, in order."""
+        while found := self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10).get("Messages"):
+            for message in found:
+                self._heard.append(json.loads(message["Body"]))
+                self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+        return self._heard
+
+    def publisher(self, access: Aws) -> EventBridgePublisher:
+        return EventBridgePublisher(access, ORIGIN, bus=self.name, source="slipway")
+
+
+@pytest.fixture
+def bus(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> Bus:
+    # moto would fill in a target's template, for which it needs a package that it does not bring along; ours has none.
+    monkeypatch.setattr("moto.events.utils.EventTemplateParser.parse", lambda event, **_: dict(event))
+    return Bus(aws)
+
+
 def eventbridge(request: pytest.FixtureRequest) -> Iterator[Rig]:
     aws: FakeAws = request.getfixturevalue("aws")
-    # moto would fill in a target's template, for which it needs a package that it does not bring along; ours has none.
-    monkeypatch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
-    monkeypatch.setattr("moto.events.utils.EventTemplateParser.parse", lambda event, **_: dict(event))
-    events, sqs, name = aws.client("events"), aws.client("sqs"), f"bus-{free_port()}"
-    url = sqs.create_queue(QueueName=name)["QueueUrl"]
-    queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    events.create_event_bus(Name=name)
-    events.put_rule(Name=name, EventBusName=name, EventPattern=json.dumps({"source": ["slipway"]}))
-    events.put_targets(Rule=name, EventBusName=name, Targets=[{"Id": "1", "Arn": queue}])
-    heard: list[str] = []
+    bus: Bus = request.getfixturevalue("bus")
 
     def read() -> list[str]:
-        while found := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-            for message in found:
-                heard.append(json.loads(message["Body"])["detail"]["eventId"])
-                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return heard
+        return [each["detail"]["eventId"] for each in bus.heard()]
 
-    def made(access: Aws) -> Publisher:
-        return EventBridgePublisher(access, ORIGIN, bus=name, source="slipway")
+    yield Rig(bus.publisher(aws.access), read, lambda: bus.publisher(nowhere()))
 
-    yield Rig(made(aws.access), read, lambda: made(nowhere()))
+
+OF_THE_GROUP = [{"Name": "Application", "Value": "shop"}, {"Name": "DeploymentGroup", "Value": "web"}]
+
+
+def numbers(client: Any, namespace: str, metric: str) -> list[tuple[int, float, str]]:
+    """What CloudWatch has of a metric of the group, in order: seconds from the present of tests on, sum and unit."""
+    found = client.get_metric_statistics(
+        Namespace=namespace,
+        MetricName=metric,
+        Dimensions=OF_THE_GROUP,
+        StartTime=NOW,
+        EndTime=NOW + 100,
+        Period=1,
+        Statistics=["Sum"],
+    )["Datapoints"]
+    return sorted((round(each["Timestamp"].timestamp() - NOW), each["Sum"], each["Unit"]) for each in found)
 
 
 def cloudwatch(request: pytest.FixtureRequest) -> Iterator[Rig]:
@@ -136,17 +168,8 @@ def cloudwatch(request: pytest.FixtureRequest) -> Iterator[Rig]:
     namespace = f"Test{free_port()}"
 
     def read() -> list[str]:
-        numbers = aws.client("cloudwatch").get_metric_statistics(
-            Namespace=namespace,
-            MetricName="InstancesSucceeded",
-            Dimensions=[{"Name": "Application", "Value": "shop"}, {"Name": "DeploymentGroup", "Value": "web"}],
-            StartTime=NOW,
-            EndTime=NOW + 100,
-            Period=1,
-            Statistics=["Sum"],
-        )["Datapoints"]
-        at = sorted(each["Timestamp"].timestamp() for each in numbers)
-        return [a_happening(round(each - NOW)).event_id for each in at]
+        found = numbers(aws.client("cloudwatch"), namespace, "InstancesSucceeded")
+        return [a_happening(at).event_id for at, _, _ in found]
 
     def made(access: Aws) -> Publisher:
         return CloudWatchPublisher(access, namespace=namespace, now=lambda: NOW + 60)
@@ -346,6 +369,38 @@ def test_a_bus_that_is_not_there_is_waited_for(aws: FakeAws) -> None:
         publisher.publish([a_happening(1)])
 
 
+def test_what_comes_from_a_bus(aws: FakeAws, bus: Bus) -> None:
+    """Its id, account and time of arrival are EventBridge's own; all else is as we told it."""
+    told = [a_happening(1, HappeningType.DEPLOYMENT_STOP, status="Stopped"), a_happening(2)]
+    assert bus.publisher(aws.access).publish(told) == Delivery(done=2)
+    own = ("id", "account", "ingestion-time")
+    stop, success = ({name: value for name, value in each.items() if name not in own} for each in bus.heard())
+    every = {"version": "0", "source": "slipway", "region": REGION}
+    application = "arn:aws:codedeploy:us-east-1:111222333444:application:shop"
+    group = "arn:aws:codedeploy:us-east-1:111222333444:deploymentgroup:shop/web"
+    about = {
+        "instanceGroupId": "8cd3bfa8-9e72-4cbe-a1e5-da4efc7efd49",
+        "region": REGION,
+        "application": "shop",
+        "deploymentId": "d-AAAAAAAAA",
+        "deploymentGroup": "web",
+    }
+    assert stop == {
+        **every,
+        "detail-type": "CodeDeploy Deployment State-change Notification",
+        "time": "2025-10-09T08:53:21Z",
+        "resources": [application, group],
+        "detail": {**about, "state": "STOP", "eventId": "d-AAAAAAAAA:1"},
+    }
+    assert success == {
+        **every,
+        "detail-type": "CodeDeploy Instance State-change Notification",
+        "time": "2025-10-09T08:53:22Z",
+        "resources": ["arn:aws:codedeploy:us-east-1:1:instance/web-1_AAAAAAAAAA", group, application],
+        "detail": {**about, "instanceId": "web-1", "state": "SUCCESS", "eventId": "d-AAAAAAAAA:2"},
+    }
+
+
 class Answering:
     """An AWS that answers an event bus' calls as it was told to."""
 
@@ -383,9 +438,18 @@ def test_every_metric_and_how_long_it_took(aws: FakeAws) -> None:
     ends = [a_happening(at, kind, create_time=NOW - 60) for at, kind in enumerate(METRICS)]
     old = a_happening(9, at=NOW - 14 * 86_400)
     assert publisher.publish([*ends, old]) == Delivery(done=len(ends) + 1, left_out=1)
-    listed = aws.client("cloudwatch").list_metrics(Namespace="Metrics")["Metrics"]
-    assert sorted({each["MetricName"] for each in listed}) == sorted([*METRICS.values(), "DeploymentDuration"])
-    assert len({each["MetricName"] for each in listed}) == 7
+    client = aws.client("cloudwatch")
+    listed = client.list_metrics(Namespace="Metrics")["Metrics"]
+    assert all(each["Dimensions"] == OF_THE_GROUP for each in listed)
+    assert {each["MetricName"]: numbers(client, "Metrics", each["MetricName"]) for each in listed} == {
+        "DeploymentsCreated": [(0, 1.0, "Count")],
+        "DeploymentsSucceeded": [(1, 1.0, "Count")],
+        "DeploymentsFailed": [(2, 1.0, "Count")],
+        "DeploymentsStopped": [(3, 1.0, "Count")],
+        "InstancesSucceeded": [(4, 1.0, "Count")],
+        "InstancesFailed": [(5, 1.0, "Count")],
+        "DeploymentDuration": [(1, 61.0, "Seconds"), (2, 62.0, "Seconds"), (3, 63.0, "Seconds")],
+    }
 
 
 class TestWebhook:

@@ -4,7 +4,7 @@ as Prometheus does, and one that is checked by HTTP. What people see is read wit
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,23 +12,29 @@ from typing import Any
 
 import pytest
 
-from domain.configs import ALL_AT_ONCE
+from domain.configs import HALF_AT_A_TIME
 from tests.alarm_places import Server, put_alarm, server, set_alarm, vector
 from tests.aws import FakeAws, fake_aws
 from tests.services import free_port
 from tests.site import Site, wait_until, write_revision
-from tests.stories.api_process import boto, ended, is_ready, make_key, targets
+from tests.stories.api_process import boto, ended, events, is_ready, make_key, targets
 
-HOSTS = ("web-1", "web-2", "web-3")
+HOSTS = ("web-1", "web-2", "web-3", "web-4")
 ROLE = "arn:aws:iam::111122223333:role/deployer"
-NAMED = {"applicationName": "app", "deploymentGroupName": "web"}
+ROLLBACK = {"enabled": True, "events": ["DEPLOYMENT_STOP_ON_ALARM"]}
+EVENTS = (
+    *("ApplicationStop", "DownloadBundle", "BeforeInstall", "Install", "AfterInstall"),
+    *("ApplicationStart", "ValidateService"),
+)
+EVENTS_OF_A_RESTART = ("ApplicationStop", "ApplicationStart", "ValidateService")
 LIMITS = {"alarm_seconds": 0.5, "alarm_patience_seconds": 2}
 CLOUDWATCH, PROMETHEUS, CHECK = "shop errors", "error-rate", "shop-health"
 
 
 @dataclass
 class Scene:
-    """An installation with a group of three hosts that has been deployed to, its alarms, and a client of the API."""
+    """An installation with two groups of four hosts that have been deployed to, their alarms, and a client of the API.
+    The group `halves` rolls back what an alarm stops, `web` does not."""
 
     site: Site
     client: Any
@@ -37,22 +43,30 @@ class Scene:
     shop: Server
     folder: Path
 
-    def watch(self, *names: str, **more: object) -> None:
-        """The group watches these alarms from now on."""
+    def watch(self, *names: str, group: str = "web", **more: object) -> None:
+        """A group watches these alarms from now on."""
         watched = {"enabled": True, "alarms": [{"name": name} for name in names], **more}
         self.client.update_deployment_group(
-            applicationName="app", currentDeploymentGroupName="web", alarmConfiguration=watched
+            applicationName="app", currentDeploymentGroupName=group, alarmConfiguration=watched
         )
 
-    def deploy(self, **more: object) -> str:
-        return str(self.client.create_deployment(**NAMED, deploymentMode="RESTART", **more)["deploymentId"])
+    def deploy(self, group: str = "web", **more: object) -> str:
+        named = {"applicationName": "app", "deploymentGroupName": group}
+        return str(self.client.create_deployment(**named, deploymentMode="RESTART", **more)["deploymentId"])
 
-    def begun(self, **more: object) -> str:
-        """A deployment with two hosts at work, in a hook that waits; the third has not begun."""
+    def begun(self) -> str:
+        """A deployment with half of the hosts at work, in a hook that waits; the others have not begun."""
         self.hold.touch()
-        deployment_id = self.deploy(**more)
-        wait_until(lambda: len(list(self.folder.glob("web-*"))) == 2, "two hooks")
+        deployment_id = self.deploy()
+        self.until_half_wait()
         return deployment_id
+
+    def until_half_wait(self) -> None:
+        wait_until(lambda: len(self.waiting()) == 2, "two hooks")
+
+    def waiting(self) -> set[str]:
+        """The hosts with a hook that came so far as to wait."""
+        return {found.name for found in self.folder.glob("web-*")}
 
     @property
     def hold(self) -> Path:
@@ -95,25 +109,27 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         for host in HOSTS:
             site.agent(host)
         site.register(HOSTS)
-        site.group("web", config=ALL_AT_ONCE)
+        site.group("web", config=HALF_AT_A_TIME)
+        site.group("halves", config=HALF_AT_A_TIME, auto_rollback_configuration=ROLLBACK)
         wait_until(lambda: is_ready(f"http://127.0.0.1:{port}"), "the API")
         client = stack.enter_context(boto(f"http://127.0.0.1:{port}", make_key(site)))
         scene = Scene(site, client, aws, prometheus, shop, tmp_path_factory.mktemp("alarms"))
         wait_until(lambda: all(site.world.store.seen(HOSTS)), "the agents' hello")
-        assert site.ended(site.deploy(revision(scene))).status == "Succeeded"
-        two_at_once = {"type": "HOST_COUNT", "value": 1}
-        client.create_deployment_config(deploymentConfigName="two", minimumHealthyHosts=two_at_once)
-        client.update_deployment_group(
-            applicationName="app", currentDeploymentGroupName="web", deploymentConfigName="two"
-        )
+        for name in ("web", "halves"):
+            assert site.ended(site.deploy(revision(scene, name), group=name)).status == "Succeeded"
         yield scene
 
 
-def revision(scene: Scene) -> Path:
-    """Its ApplicationStart says where it is and waits while the file `hold` is there."""
+def revision(scene: Scene, group: str, version: str = "v1") -> Path:
+    """Of a file of the group's own. Its ApplicationStart says where it is and waits while the file `hold` is there."""
     began = f'if [ -e "{scene.hold}" ]; then touch "{scene.folder}/$(basename "$(dirname "$SLIPWAY_ROOT")")"; fi'
     hook = f'{began}; while [ -e "{scene.hold}" ]; do sleep 0.05; done'
-    return write_revision(scene.folder / "v1", {"ApplicationStart": hook, "ValidateService": "true"})
+    hooks = {"ApplicationStart": hook, "ValidateService": "true"}
+    return write_revision(scene.folder / group / version, hooks, {f"{group}.txt": version})
+
+
+def on_disk(scene: Scene, group: str) -> dict[str, str]:
+    return {host: (scene.site.root(host) / "app" / f"{group}.txt").read_text() for host in HOSTS}
 
 
 @pytest.fixture
@@ -124,7 +140,8 @@ def scene(place: Scene) -> Iterator[Scene]:
     place.shop.status = 200
     for left in place.folder.glob("web-*"):
         left.unlink()
-    place.watch(CLOUDWATCH, PROMETHEUS, CHECK)
+    for group in ("web", "halves"):
+        place.watch(CLOUDWATCH, PROMETHEUS, CHECK, group=group)
     yield place
     place.hold.unlink(missing_ok=True)
 
@@ -157,35 +174,84 @@ def test_one_that_fires_in_the_middle_stops_the_deployment(
     wait_until(lambda: scene.is_stopping(deployment_id), "the stop")
     scene.release()
     info = scene.ended(deployment_id)
-    assert (info["status"], info["errorInformation"]["code"]) == ("Stopped", "ALARM_ACTIVE")
-    assert info["errorInformation"]["message"].endswith(f"Activated alarms: <{named}>")
+    assert (info["status"], info["errorInformation"]) == ("Stopped", active(named))
+    assert "rollbackInfo" not in info
     (told,) = info["deploymentStatusMessages"]
     assert told.startswith(f"The alarm {named} is active: ")
     assert detail in told
     counts = {name: count for name, count in info["deploymentOverview"].items() if count}
-    assert counts == {"Failed": 2, "Skipped": 1}
-    targets = scene.targets(deployment_id)
-    (waiting,) = (host for host, target in targets.items() if target["status"] == "Skipped")
-    assert not (scene.folder / waiting).exists()
-    for host, target in targets.items():
-        events = {event["lifecycleEventName"]: event["status"] for event in target["lifecycleEvents"]}
-        started = "Skipped" if host == waiting else "Succeeded"
-        assert (target["status"], events["ApplicationStart"]) == ("Skipped" if host == waiting else "Failed", started)
-        assert events["ValidateService"] == "Skipped"
+    assert counts == {"Failed": 2, "Skipped": 2}
+    caught(scene, deployment_id, EVENTS_OF_A_RESTART)
 
 
-def test_one_that_is_active_already_ends_it_before_a_target_is_touched(scene: Scene) -> None:
+def active(name: str) -> dict[str, str]:
+    """The errorInformation of what an alarm has stopped."""
+    message = f"One or more alarms are active, so the deployment was stopped. Activated alarms: <{name}>"
+    return {"code": "ALARM_ACTIVE", "message": message}
+
+
+def caught(scene: Scene, deployment_id: str, expected: Sequence[str]) -> None:
+    """Two hosts ended the hook in which the stop caught them, and began nothing after it; the others began nothing."""
+    finished = {event: "Skipped" if event == "ValidateService" else "Succeeded" for event in expected}
+    skipped = dict.fromkeys(expected, "Skipped")
+    began = scene.waiting()
+    assert len(began) == 2
+    for host, target in scene.targets(deployment_id).items():
+        outcome = ("Failed", finished) if host in began else ("Skipped", skipped)
+        assert (target["status"], events(target)) == outcome, host
+
+
+def test_what_one_stops_in_the_middle_is_rolled_back_where_it_was_felt(scene: Scene) -> None:
+    """The alarm fires on: a rollback does not watch it."""
+    scene.hold.touch()
+    deployment_id = scene.site.deploy(revision(scene, "halves", "v2"), group="halves")
+    scene.until_half_wait()
+    touched = scene.waiting()
+    assert on_disk(scene, "halves") == {host: "v2" if host in touched else "v1" for host in HOSTS}
+    fire_cloudwatch(scene)
+    wait_until(lambda: scene.is_stopping(deployment_id), "the stop")
+    scene.release()
+    stopped = scene.ended(deployment_id)
+    back_id = stopped["rollbackInfo"]["rollbackDeploymentId"]
+    back = scene.ended(back_id)
+
+    message = f"The deployment {deployment_id} ended as Stopped; the deployment {back_id} rolls it back."
+    assert (stopped["status"], stopped["creator"]) == ("Stopped", "user")
+    assert stopped["errorInformation"] == active(CLOUDWATCH)
+    assert stopped["rollbackInfo"] == {"rollbackDeploymentId": back_id, "rollbackMessage": message}
+    assert (back["status"], back["creator"]) == ("Succeeded", "codeDeployRollback")
+    assert "errorInformation" not in back
+    assert back["rollbackInfo"] == {"rollbackTriggeringDeploymentId": deployment_id, "rollbackMessage": message}
+
+    caught(scene, deployment_id, EVENTS)
+    returned = scene.targets(back_id)
+    assert set(returned) == touched
+    for target in returned.values():
+        assert (target["status"], events(target)) == ("Succeeded", dict.fromkeys(EVENTS, "Succeeded"))
+    assert on_disk(scene, "halves") == dict.fromkeys(HOSTS, "v1")
+
+
+NOTHING = "There is nothing to roll back: the deployment ended before it touched an instance."
+
+
+@pytest.mark.parametrize(
+    ("group", "rollback"),
+    [("web", None), ("halves", {"rollbackMessage": NOTHING})],
+)
+def test_one_that_is_active_already_ends_it_before_a_target_is_touched(
+    scene: Scene, group: str, rollback: object
+) -> None:
     fire_cloudwatch(scene)
     scene.hold.touch()
-    deployment_id = scene.deploy()
+    deployment_id = scene.deploy(group)
     info = scene.ended(deployment_id)
-    assert (info["status"], info["errorInformation"]["code"]) == ("Stopped", "ALARM_ACTIVE")
-    assert f"<{CLOUDWATCH}>" in info["errorInformation"]["message"]
+    assert (info["status"], info["errorInformation"]) == ("Stopped", active(CLOUDWATCH))
+    assert info.get("rollbackInfo") == rollback
     assert "startTime" not in info
     assert not any(info["deploymentOverview"].values())
-    assert not list(scene.folder.glob("web-*"))
+    assert not scene.waiting()
     scene.release()
-    mended = scene.deploy(overrideAlarmConfiguration={"enabled": False, "alarms": []})
+    mended = scene.deploy(group, overrideAlarmConfiguration={"enabled": False, "alarms": []})
     assert scene.ended(mended)["status"] == "Succeeded"
 
 
@@ -201,6 +267,7 @@ def test_a_source_that_is_away_for_a_moment_stops_nothing(scene: Scene) -> None:
     assert not info.get("deploymentStatusMessages")
 
 
+<<<<<<< HEAD
 def test_while_the_state_of_an_alarm_is_not_known_the_deployment_says_what_it_waits_for(scene: Scene) -> None:
     scene.watch(PROMETHEUS)
     scene.prometheus.status = 503
@@ -218,6 +285,14 @@ def test_while_the_state_of_an_alarm_is_not_known_the_deployment_says_what_it_wa
     info = scene.ended(deployment_id)
     assert info["status"] == "Succeeded"
     assert "deploymentStatusMessages" not in info
+=======
+UNREADABLE = {
+    "code": "ALARM_ACTIVE",
+    "message": f"The deployment was stopped, for the state of its alarms cannot be read: '{PROMETHEUS}': Prometheus "
+    "does not answer the query as it should (503): ''. Mend that, or set ignorePollAlarmFailure to deploy "
+    "all the same.",
+}
+>>>>>>> proofs
 
 
 @pytest.mark.parametrize("ignored", [False, True])
@@ -235,11 +310,11 @@ def test_a_source_that_stays_away(scene: Scene, ignored: bool) -> None:
     info = scene.ended(deployment_id)
     if ignored:
         assert info["status"] == "Succeeded"
+        assert "rollbackInfo" not in info
         assert "as ignorePollAlarmFailure says" in info["deploymentStatusMessages"][0]
     else:
-        assert (info["status"], info["errorInformation"]["code"]) == ("Stopped", "ALARM_ACTIVE")
-        assert f"'{PROMETHEUS}': Prometheus does not answer the query" in info["errorInformation"]["message"]
-        assert "<" not in info["errorInformation"]["message"]
+        assert (info["status"], info["errorInformation"]) == ("Stopped", UNREADABLE)
+        assert "rollbackInfo" not in info
 
 
 def test_commands_make_a_group_watch_and_deploy_all_the_same(scene: Scene) -> None:
@@ -248,7 +323,7 @@ def test_commands_make_a_group_watch_and_deploy_all_the_same(scene: Scene) -> No
     told = scene.client.get_deployment_group(applicationName="app", deploymentGroupName="alarmed")
     assert told["deploymentGroupInfo"]["alarmConfiguration"] == {"enabled": True, "alarms": [{"name": CLOUDWATCH}]}
     place = ("--group", "app/alarmed", "--in-place-source", "--file-exists-behavior", "overwrite", "--watch")
-    deploy = ("deploy", str(scene.folder / "v1"), *place)
+    deploy = ("deploy", str(scene.folder / "web" / "v1"), *place)
     stopped = scene.site.slipway(*deploy, check=False)
     assert stopped.returncode == 1
     assert f"<{CLOUDWATCH}>" in stopped.stdout

@@ -1,5 +1,5 @@
-"""Limits: an agent that dies at work, hosts that are no more, hooks that take too long, two groups on one host. All as
-a client of the API is told."""
+"""Limits: an agent that dies at work, hosts that are no more, hooks and deployments that take too long, two groups on
+one host. All as a client of the API is told."""
 
 from __future__ import annotations
 
@@ -20,11 +20,30 @@ from domain.lifecycle import Event
 from tests.aws import FakeAws, fake_aws
 from tests.services import wait_until
 from tests.site import Site, write_revision
-from tests.stories.api_process import api_site, boto, ended, make_key
+from tests.stories.api_process import api_site, boto, ended, events, make_key, targets
 
 LIMITS = {"pickup_seconds": 4, "silence_seconds": 8, "vanished_seconds": 1}
 BEFORE = ("ApplicationStop", "DownloadBundle", "BeforeInstall", "Install", "AfterInstall")
-UNHEALTHY = "The overall deployment failed because too many individual instances failed deployment"
+UNHEALTHY = (
+    "The overall deployment failed because too many individual instances failed deployment, too few healthy instances "
+    "are available for deployment, or some instances in the deployment group are experiencing problems."
+)
+NO_AGENT = (
+    "No agent of the instances that were tried (lonely) took up its work. Check that the agents run and reach the "
+    "broker; `slipway doctor` shows when each was last seen."
+)
+NOT_TAKEN = (
+    r"The agent did not take this event within 4 seconds; it was last seen \d+ seconds ago\. "
+    r"Check that the agent runs on the host and reaches the broker\."
+)
+NO_WAY_BACK = (
+    "The deployment cannot be rolled back: no earlier deployment to the group has succeeded. Deploy a good revision."
+)
+ROLLBACK = {"enabled": True, "events": ["DEPLOYMENT_FAILURE"]}
+UNKNOWN = {"errorCode": "UnknownError", "scriptName": "", "logTail": ""}
+SILENT = (
+    r"The agent has not answered since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC \((\d+) seconds ago\), while this event ran\."
+)
 
 
 @dataclass
@@ -42,13 +61,29 @@ class Here:
         self.group(name, name)
         return name
 
+    def watch_anew(self, **limits: int) -> None:
+        """Another watch, with other limits."""
+        self.site.end("watch")
+        self.site.start("watch", **{f"SLIPWAY_LIMITS__{name.upper()}": str(value) for name, value in limits.items()})
+
     def start_agent(self, name: str) -> None:
         self.site.agent(name)
         wait_until(lambda: self.site.world.store.seen([name])[0], f"the hello of {name}")
 
     def group(self, name: str, role: str, **more: Any) -> None:
+        """A group that rolls back what fails."""
         filters = ({"key": "role", "value": role},)
-        self.site.group(name, **{"config": ALL_AT_ONCE, "on_premises_instance_tag_filters": filters, **more})
+        values = {"on_premises_instance_tag_filters": filters, "auto_rollback_configuration": ROLLBACK, **more}
+        self.site.group(name, **{"config": ALL_AT_ONCE, **values})
+
+    def good(self, group: str, folder: Path) -> str:
+        """The group has a revision to return to: its v0 succeeds; the deployment's id."""
+        deployment_id = self.site.deploy(write_revision(folder / "v0", {}), group=group)
+        assert self.ended(deployment_id)["status"] == "Succeeded"
+        return deployment_id
+
+    def on_disk(self, host: str) -> str:
+        return (self.site.root(host) / "app" / "version.txt").read_text()
 
     def ended(self, deployment_id: str) -> dict[str, Any]:
         return ended(self.client, deployment_id)
@@ -116,12 +151,33 @@ def is_alive(pid_file: Path) -> bool:
 
 
 def failed_for_health(info: dict[str, Any]) -> None:
-    assert (info["status"], info["errorInformation"]["code"]) == ("Failed", "HEALTH_CONSTRAINTS")
-    assert info["errorInformation"]["message"].startswith(UNHEALTHY)
+    assert (info["status"], info["creator"]) == ("Failed", "user")
+    assert info["errorInformation"] == {"code": "HEALTH_CONSTRAINTS", "message": UNHEALTHY}
+
+
+def rollback(here: Here, failed: dict[str, Any]) -> str:
+    """The rollback of a deployment that failed, and both say so; its id."""
+    deployment_id, back_id = failed["deploymentId"], str(failed["rollbackInfo"]["rollbackDeploymentId"])
+    message = f"The deployment {deployment_id} ended as Failed; the deployment {back_id} rolls it back."
+    assert failed["rollbackInfo"] == {"rollbackDeploymentId": back_id, "rollbackMessage": message}
+    back = here.client.get_deployment(deploymentId=back_id)["deploymentInfo"]
+    assert back["creator"] == "codeDeployRollback"
+    assert back["rollbackInfo"] == {"rollbackTriggeringDeploymentId": deployment_id, "rollbackMessage": message}
+    return back_id
+
+
+def returned(here: Here, failed: dict[str, Any], host: str) -> None:
+    """The deployment was rolled back, and the host has the revision from before."""
+    back = here.ended(rollback(here, failed))
+    assert (back["status"], back.get("errorInformation")) == ("Succeeded", None)
+    assert here.target(back["deploymentId"], host)["status"] == "Succeeded"
+    assert {each["status"] for each in here.events(back["deploymentId"], host).values()} == {"Succeeded"}
+    assert here.on_disk(host) == "v0"
 
 
 def test_an_agent_is_killed_in_a_hook_and_stays_away(here: Here, tmp_path: Path) -> None:
     host = here.host("lonely")
+    here.good(host, tmp_path)
     deployment_id = here.site.deploy(holding(tmp_path / "v1"), group=host)
     runs(here, deployment_id, host)
     here.site.kill(f"agent-{host}")
@@ -129,14 +185,19 @@ def test_an_agent_is_killed_in_a_hook_and_stays_away(here: Here, tmp_path: Path)
         words = wait_until(lambda: look(here.site.world, deployment_id).words, "the word on its agent", limit=20)
         assert re.fullmatch(r"agent not answering since \S+ \S+ UTC \(\d+ seconds\)", words[host])
         assert here.target(deployment_id, host)["status"] == "InProgress"
-        failed_for_health(here.ended(deployment_id))
+        failed = here.ended(deployment_id)
+        failed_for_health(failed)
         problem = here.failure(deployment_id, host, "ApplicationStart")
-        assert problem["errorCode"] == "UnknownError"
-        when = r"since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC \((\d+) seconds ago\)"
-        told = re.fullmatch(f"The agent has not answered {when}, while this event ran\\.", problem["message"])
+        told = re.fullmatch(SILENT, problem["message"])
         assert told is not None, problem["message"]
         assert 8 <= int(told[1]) <= 12
+        assert problem == {**UNKNOWN, "message": told[0]}
         assert not look(here.site.world, deployment_id).words
+        back = here.ended(rollback(here, failed))
+        assert (back["status"], back["errorInformation"]) == ("Failed", {"code": "AGENT_ISSUE", "message": NO_AGENT})
+        problem = here.failure(back["deploymentId"], host, "ApplicationStop")
+        assert re.fullmatch(NOT_TAKEN, problem["message"]), problem
+        assert problem == {**UNKNOWN, "message": problem["message"]}
     finally:
         (tmp_path / "go").touch()
 
@@ -177,17 +238,17 @@ def begins(here: Here, deployment_id: str, host: str, event: str) -> None:
 def test_an_agent_wakes_after_its_host_was_given_up(here: Here, tmp_path: Path) -> None:
     """The rollback has begun by then: nothing of the deployment that was given up begins beside it, or after it."""
     host = here.host("sleeper")
-    here.group("sleepers", host, auto_rollback_configuration={"enabled": True, "events": ["DEPLOYMENT_FAILURE"]})
+    here.group("sleepers", host)
     assert here.ended(here.site.deploy(tracing(tmp_path / "v1"), group="sleepers"))["status"] == "Succeeded"
     lost = here.site.deploy(tracing(tmp_path / "v2", waits_in="BeforeInstall"), group="sleepers")
     begins(here, lost, host, "BeforeInstall")
     agent = here.site.pid(f"agent-{host}")
     os.kill(agent, signal.SIGSTOP)
     try:
-        failed_for_health(here.ended(lost))
-        assert "has not answered since" in here.failure(lost, host, "BeforeInstall")["message"]
-        info = here.client.get_deployment(deploymentId=lost)["deploymentInfo"]
-        back = info["rollbackInfo"]["rollbackDeploymentId"]
+        failed = here.ended(lost)
+        failed_for_health(failed)
+        assert re.fullmatch(SILENT, here.failure(lost, host, "BeforeInstall")["message"])
+        back = rollback(here, failed)
         rolls_back = lambda: (record := here.site.world.store.target(back, host)) and record.attempt  # noqa: E731
         wait_until(rolls_back, "the rollback to take the host")
         (tmp_path / "go").touch()
@@ -224,19 +285,19 @@ def test_an_agent_wakes_before_its_host_is_given_up(here: Here, tmp_path: Path, 
 
 def test_a_host_is_deregistered_in_a_hook(here: Here, tmp_path: Path) -> None:
     host = here.host("leaving")
+    here.good(host, tmp_path)
     deployment_id = here.site.deploy(holding(tmp_path / "v1"), group=host)
     runs(here, deployment_id, host)
     here.client.deregister_on_premises_instance(instanceName=host)
     gone = time.monotonic()
-    failed_for_health(here.ended(deployment_id))
+    failed = here.ended(deployment_id)
+    failed_for_health(failed)
     assert time.monotonic() - gone < 8
     problem = here.failure(deployment_id, host, "ApplicationStart")
-    assert problem == {
-        "errorCode": "UnknownError",
-        "scriptName": "",
-        "message": "The instance was deregistered while this event ran.",
-        "logTail": "",
-    }
+    assert problem == {**UNKNOWN, "message": "The instance was deregistered while this event ran."}
+    back = here.ended(rollback(here, failed))
+    assert (back["status"], back.get("errorInformation")) == ("Succeeded", None)
+    assert here.client.list_deployment_targets(deploymentId=back["deploymentId"])["targetIds"] == []
     # Its agent is there still: it is told, and the script does not go on by itself.
     wait_until(lambda: not is_alive(tmp_path / "hook") and not is_alive(tmp_path / "child"), "the end of the script")
 
@@ -258,35 +319,91 @@ def test_instances_are_terminated_at_work_and_before_it(here: Here, tmp_path: Pa
     info = here.ended(deployment_id)
     assert info["status"] == "Succeeded"
     assert info["deploymentOverview"]["Failed"] == 1
+    assert not info.keys() & {"errorInformation", "rollbackInfo"}
     # Nobody waited for an agent that never was: it would be named, and take four seconds.
     problem = here.failure(deployment_id, second, "ApplicationStop")
-    assert problem["message"] == (
-        "The instance was terminated while the deployment was under way, before this event began."
-    )
+    message = "The instance was terminated while the deployment was under way, before this event began."
+    assert problem == {**UNKNOWN, "message": message}
 
     (tmp_path / "go").unlink()
     deployment_id = here.site.deploy(holding(tmp_path / "v2"), group="cloud-at-once", file_exists_behavior="OVERWRITE")
     runs(here, deployment_id, first)
     ec2.terminate_instances(InstanceIds=[first])
-    failed_for_health(here.ended(deployment_id))
+    failed = here.ended(deployment_id)
+    failed_for_health(failed)
     problem = here.failure(deployment_id, first, "ApplicationStart")
-    assert problem["message"] == "The instance was terminated while this event ran."
+    assert problem == {**UNKNOWN, "message": "The instance was terminated while this event ran."}
+    assert failed["rollbackInfo"] == {"rollbackMessage": NO_WAY_BACK}
     (tmp_path / "go").touch()
 
 
 def test_a_hook_outlives_the_limit_of_its_event(here: Here, tmp_path: Path) -> None:
     host = here.host("slow")
     here.group("short-events", host, event_seconds=2)
+    good = here.good("short-events", tmp_path)
     deployment_id = here.site.deploy(holding(tmp_path / "v1"), group="short-events")
-    failed_for_health(here.ended(deployment_id))
+    failed = here.ended(deployment_id)
+    failed_for_health(failed)
     problem = here.failure(deployment_id, host, "ApplicationStart")
-    assert (problem["errorCode"], problem["scriptName"]) == ("ScriptTimedOut", "scripts/ApplicationStart.sh")
-    assert problem["message"].startswith(
-        "script scripts/ApplicationStart.sh did not end within the 2 seconds that one lifecycle event may take in this "
-        "deployment group; it was ended with all it had started. On disk: "
-    )
+    script = "scripts/ApplicationStart.sh"
+    assert problem == {
+        "errorCode": "ScriptTimedOut",
+        "scriptName": script,
+        "message": f"script {script} did not end within the 2 seconds that one lifecycle event may take in this "
+        "deployment group; it was ended with all it had started. "
+        f"On disk: Install of {deployment_id} was carried out: all 1 steps are done and can still be undone. "
+        f"Last successful deployment on this host: {good}.",
+        "logTail": f"LifecycleEvent - ApplicationStart\nScript - {script}",
+    }
     assert not is_alive(tmp_path / "hook")
     assert not is_alive(tmp_path / "child")
+    returned(here, failed, host)
+
+
+@pytest.mark.parametrize(("event", "outcome"), [("ApplicationStart", "Failed"), ("ValidateService", "Succeeded")])
+def test_a_deployment_outlives_its_limit(here: Here, tmp_path: Path, event: str, outcome: str) -> None:
+    """What runs finishes its event, and nothing new begins: neither on that host, nor on the next."""
+    name = f"relay-{event.lower()}"
+    first, second = hosts = (f"{name}-1", f"{name}-2")
+    here.site.register(hosts, role=name)
+    for host in hosts:
+        here.start_agent(host)
+    here.group(name, name, config=ONE_AT_A_TIME)
+    here.good(name, tmp_path)
+    deployment_id = here.site.deploy(tracing(tmp_path / "v1", waits_in=event), group=name)
+    begins(here, deployment_id, first, event)
+
+    def is_stopping() -> bool:
+        held = here.site.world.store.deployment(deployment_id)
+        return held is not None and held.stopping is not None
+
+    here.watch_anew(deployment_seconds=2)
+    wait_until(is_stopping, "the end of the limit")
+    # What rolls it back has a limit of its own, and is to be well within it.
+    here.watch_anew()
+    assert here.client.get_deployment(deploymentId=deployment_id)["deploymentInfo"]["status"] == "InProgress"
+    assert here.events(deployment_id, first)[event]["status"] == "InProgress"
+    (tmp_path / "go").touch()
+    failed = here.ended(deployment_id)
+    assert (failed["status"], failed["creator"]) == ("Failed", "user")
+    message = "The deployment ran longer than 2 seconds."
+    assert failed["errorInformation"] == {"code": "TIMEOUT", "message": message}
+    assert {status: count for status, count in failed["deploymentOverview"].items() if count} == {
+        outcome: 1,
+        "Skipped": 1,
+    }
+    untouched = dict.fromkeys((*BEFORE, "ApplicationStart", "ValidateService"), "Skipped")
+    began = SCRIPTED[1 : SCRIPTED.index(event) + 1]
+    told = targets(here.client, deployment_id)
+    assert {host: (target["status"], events(target)) for host, target in told.items()} == {
+        first: (outcome, untouched | dict.fromkeys((*BEFORE, *began), "Succeeded")),
+        second: ("Skipped", untouched),
+    }
+    returned(here, failed, first)
+    assert here.on_disk(second) == "v0"
+    # Where v1 was finished, it is the one that the rollback stops.
+    stops = of("v1", "ApplicationStop") if outcome == "Succeeded" else []
+    assert traced(tmp_path) == [*of("v1", *began), *stops]
 
 
 def test_two_groups_on_one_host_wait_for_each_other(here: Here, tmp_path: Path) -> None:

@@ -35,6 +35,15 @@ from workers.wiring import make_site
 HOSTS = ("web-1", "web-2")
 ORDER = [row.event for row in TABLE]
 EVERYTHING = tuple(sorted(kind.value for kind in TRIGGER_EVENTS))
+SUCCEEDS = frozenset({"DeploymentStart", "InstanceStart", "InstanceSuccess", "DeploymentSuccess"})
+FAILS = frozenset({"DeploymentStart", "InstanceStart", "InstanceFailure", "DeploymentFailure"})
+IS_STOPPED = frozenset({"DeploymentStart", "InstanceStart", "InstanceFailure", "DeploymentStop"})
+ROLLS_BACK = SUCCEEDS | {"DeploymentRollback"}
+IS_READY_BETWEEN = SUCCEEDS | {"DeploymentReady", "InstanceReady"}
+"""What a topic hears of each story, by the types of its events."""
+MOST_SECONDS = 60
+"""The longest that an answer of a receiver can be waited for."""
+FEW = ("DeploymentFailure", "DeploymentRollback")
 
 
 @dataclass
@@ -100,18 +109,20 @@ class Obedient(BaseHTTPRequestHandler):
 
 @dataclass
 class Scene:
-    """An installation, a topic for all events, one for a few, and a receiver."""
+    """An installation, a topic for all events, one for a few, a receiver, and one that is waited for as long as an
+    installation can wait."""
 
     site: Site
     gate: Gate
     all: Inbox
     few: Inbox
     chat: Receiver
+    patient: Receiver
 
     def group(self, name: str, *, config: str = ONE_AT_A_TIME, **more: object) -> None:
         triggers = [
             TriggerConfig(trigger_name="all", trigger_target_arn=self.all.arn, trigger_events=EVERYTHING),
-            TriggerConfig(trigger_name="few", trigger_target_arn=self.few.arn, trigger_events=("DeploymentFailure",)),
+            TriggerConfig(trigger_name="few", trigger_target_arn=self.few.arn, trigger_events=FEW),
         ]
         about = {"trigger_configurations": triggers, "file_exists_behavior": "OVERWRITE", **more}
         self.site.group(name, config=config, **about)  # type: ignore[arg-type]
@@ -124,6 +135,10 @@ class Scene:
     def heard(self, inbox: Inbox, deployment_id: str) -> list[dict[str, Any]]:
         """What came to a topic about a deployment."""
         return [each for each in inbox.read() if deployment_id in each["MessageAttributes"]["eventId"]["Value"]]
+
+    def kinds(self, deployment_id: str) -> set[str]:
+        """The types of the events that the topic for all has heard of a deployment."""
+        return {each["MessageAttributes"]["eventType"]["Value"] for each in self.heard(self.all, deployment_id)}
 
     def taken(self, deployment_id: str) -> list[str]:
         """What the receiver took about a deployment."""
@@ -138,12 +153,21 @@ class Scene:
 
 @pytest.fixture(scope="module")
 def scene() -> Iterator[Scene]:
-    with fake_aws() as aws, gated(aws) as (gate, url), receiving() as chat, serving(Obedient) as balancer:
+    with (
+        fake_aws() as aws,
+        gated(aws) as (gate, url),
+        receiving() as chat,
+        receiving() as patient,
+        serving(Obedient) as balancer,
+    ):
         keys = {**aws.environment, "SLIPWAY_AWS__ENDPOINT_URL": url}
-        hook = {"url": chat.url, "secret": SECRET, "seconds": 1}
+        hooks = {
+            "chat": {"url": chat.url, "secret": SECRET, "seconds": 1},
+            "patient": {"url": patient.url, "secret": SECRET, "seconds": MOST_SECONDS},
+        }
         edge = {"kind": "webhook", "url": balancer, "secret": SECRET}
         others = {
-            "SLIPWAY_PUBLISHERS__WEBHOOKS": json.dumps({"chat": hook}),
+            "SLIPWAY_PUBLISHERS__WEBHOOKS": json.dumps(hooks),
             "SLIPWAY_LOAD_BALANCERS": json.dumps({"edge": edge}),
         }
         with Site(limits={}, **keys, **others) as site:
@@ -154,7 +178,7 @@ def scene() -> Iterator[Scene]:
             for host in (*HOSTS, "green-1"):
                 site.agent(host)
             wait_until(lambda: all(site.world.store.seen([*HOSTS, "green-1"])), "the agents' hello")
-            yield Scene(site, gate, Inbox(aws, "all"), Inbox(aws, "few"), chat)
+            yield Scene(site, gate, Inbox(aws, "all"), Inbox(aws, "few"), chat, patient)
 
 
 def java(at: float | None) -> str | None:
@@ -245,6 +269,7 @@ def test_a_deployment_that_succeeds_field_by_field(scene: Scene, tmp_path: Path)
         check_instance(scene, deployment, instances[2 * at], host, "IN_PROGRESS")
         check_instance(scene, deployment, instances[2 * at + 1], host, "SUCCEEDED")
     check_deployment(scene, deployment, last, "SUCCEEDED", deploymentOverview=overview(Succeeded=2))
+    assert scene.kinds(deployment.deployment_id) == SUCCEEDS
     assert scene.heard(scene.few, deployment.deployment_id) == []
     assert scene.taken(deployment.deployment_id) == ids(scene.told(deployment.deployment_id))
 
@@ -256,6 +281,7 @@ def test_one_that_fails(scene: Scene, tmp_path: Path) -> None:
     scene.until_told()
     messages = scene.heard(scene.all, deployment.deployment_id)
     assert sorted(words(messages)) == ["CREATED", *["FAILED"] * 3, *["IN_PROGRESS"] * 2]
+    assert scene.kinds(deployment.deployment_id) == FAILS
     why = deployment.error_information
     assert why is not None
     check_deployment(
@@ -273,34 +299,51 @@ def test_one_that_fails(scene: Scene, tmp_path: Path) -> None:
     assert json.loads(few["Message"]) == {**json.loads(messages[-1]["Message"]), "eventTriggerName": "few"}
 
 
-def test_one_that_is_stopped_and_a_rollback(scene: Scene, tmp_path: Path) -> None:
-    scene.group("halted")
+def test_one_that_is_stopped_and_its_rollback(scene: Scene, tmp_path: Path) -> None:
+    events = ("DEPLOYMENT_STOP_ON_REQUEST",)
+    scene.group("halted", auto_rollback_configuration={"enabled": True, "events": events})
+    good = scene.site.ended(scene.site.deploy(write_revision(tmp_path / "v4", {}), group="halted"))
+    assert good.status is DeploymentStatus.SUCCEEDED
     waiting = held_back(tmp_path, "v3")
     running = scene.site.deploy(waiting, group="halted")
     wait_until(lambda: scene.told(running)[-1].instance_id == "web-1", "the first host")
     stop(scene.site.world, running)
     (tmp_path / "go").touch()
     stopped = scene.site.ended(running)
-    back = scene.site.deploy(write_revision(tmp_path / "v4", {}), group="halted", creator="codeDeployRollback")
+    info = stopped.rollback_info
+    assert info is not None
+    assert info.rollback_deployment_id is not None
+    back = info.rollback_deployment_id
     rolled_back = scene.site.ended(back)
     scene.until_told()
-    messages = scene.heard(scene.all, stopped.deployment_id)
-    assert stopped.error_information is not None
+    assert scene.kinds(running) == IS_STOPPED
+    assert scene.kinds(back) == ROLLS_BACK
+    message = f"The deployment {running} ended as Stopped; the deployment {back} rolls it back."
+    messages = scene.heard(scene.all, running)
     check_deployment(
         scene,
         stopped,
         messages[-1],
         "ABORTED",
         deploymentOverview=overview(Failed=1, Skipped=1),
-        errorInformation={"ErrorCode": "MANUAL_STOP", "ErrorMessage": stopped.error_information.message},
-        rollbackInformation={},
+        errorInformation={"ErrorCode": "MANUAL_STOP", "ErrorMessage": "The deployment was stopped by request."},
+        rollbackInformation={"RollbackDeploymentId": back, "RollbackMessage": message},
     )
-    changes = [each for each in scene.heard(scene.all, back) if " on " not in each["Subject"]]
-    assert words(changes) == ["CREATED", "IN_PROGRESS", "SUCCEEDED"]
-    check_deployment(scene, rolled_back, changes[0], "CREATED", rollbackInformation={})
-    check_deployment(scene, rolled_back, changes[1], "IN_PROGRESS", rollbackInformation={})
-    counts = overview(Succeeded=2)
-    check_deployment(scene, rolled_back, changes[2], "SUCCEEDED", deploymentOverview=counts, rollbackInformation={})
+    # The host that was touched, and no other.
+    heard = scene.heard(scene.all, back)
+    changes, hosts = [each for each in heard if " on " not in each["Subject"]], heard[2:4]
+    assert words(heard) == ["CREATED", "IN_PROGRESS", "IN_PROGRESS", "SUCCEEDED", "SUCCEEDED"]
+    about = {"RollbackMessage": message, "RollbackTriggeringDeploymentId": running}
+    check_deployment(scene, rolled_back, changes[0], "CREATED", rollbackInformation=about)
+    check_deployment(scene, rolled_back, changes[1], "IN_PROGRESS", rollbackInformation=about)
+    check_instance(scene, rolled_back, hosts[0], "web-1", "IN_PROGRESS")
+    check_instance(scene, rolled_back, hosts[1], "web-1", "SUCCEEDED")
+    counts = overview(Succeeded=1)
+    check_deployment(scene, rolled_back, changes[2], "SUCCEEDED", deploymentOverview=counts, rollbackInformation=about)
+    # Who wants to hear of rollbacks alone hears of every change of this one, and of the stop nothing.
+    assert scene.heard(scene.few, running) == []
+    few = [json.loads(each["Message"]) for each in scene.heard(scene.few, back)]
+    assert few == [{**json.loads(each["Message"]), "eventTriggerName": "few"} for each in changes]
 
 
 def test_one_from_blue_to_green_is_ready_between(scene: Scene, tmp_path: Path) -> None:
@@ -328,8 +371,12 @@ def test_one_from_blue_to_green_is_ready_between(scene: Scene, tmp_path: Path) -
     check_deployment(scene, ready, between[1], "READY")
     done = [each for each in messages if each["Subject"].startswith("SUCCEEDED") and "on green-1" in each["Subject"]]
     check_instance(scene, deployment, done[0], "green-1", "SUCCEEDED")
-    kinds = {each["MessageAttributes"]["eventType"]["Value"] for each in scene.all.read()}
-    assert kinds == set(EVERYTHING)
+    assert scene.kinds(name) == IS_READY_BETWEEN
+
+
+def test_these_stories_hear_of_every_kind() -> None:
+    """Each has compared what it heard."""
+    assert set(EVERYTHING) == SUCCEEDS | FAILS | IS_STOPPED | ROLLS_BACK | IS_READY_BETWEEN
 
 
 def _in(site: Site, name: str, status: DeploymentStatus) -> Deployment | None:
@@ -376,6 +423,29 @@ def test_while_topics_are_away_deployments_go_on_and_all_is_told_after(scene: Sc
     scene.until_told()
     came = [each["MessageAttributes"]["eventId"]["Value"] for name in names for each in scene.heard(scene.all, name)]
     assert list(dict.fromkeys(came)) == ids(expected)
+
+
+def test_deployments_end_while_the_very_first_request_hangs(scene: Scene, tmp_path: Path) -> None:
+    """However long a receiver takes over one event, it costs a deployment nothing, and no other channel either."""
+    scene.group("unanswered")
+    scene.until_told()
+    before = len(scene.patient.posts)
+    scene.patient.delays = [2 * MOST_SECONDS]
+    try:
+        names = [
+            scene.site.ended(scene.site.deploy(write_revision(tmp_path / name, {}), group="unanswered")).deployment_id
+            for name in ("v10", "v11")
+        ]
+        expected = ids([happening for name in names for happening in scene.told(name)])
+        for channel in ("exchange", "sns", "webhook:chat"):
+            wait_until(lambda name=channel: scene.channel(name).waiting == 0, f"{channel} to hear all", limit=30)  # type: ignore[misc]
+        assert [post.event_id for post in scene.patient.posts[before:]] == expected[:1]
+        state = scene.channel("webhook:patient")
+        assert (state.waiting, state.tries) == (len(expected), 0)
+    finally:
+        scene.patient.let_go.set()
+    scene.until_told()
+    assert [post.event_id for post in scene.patient.posts[before:]] == expected
 
 
 def test_a_receiver_that_fails_hears_all_in_order_under_the_same_ids(scene: Scene, tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -49,6 +51,37 @@ def on_disk(site: Site) -> dict[str, str]:
     return {host: (site.root(host) / "app" / "version.txt").read_text() for host in HOSTS}
 
 
+def counted(site: Site) -> dict[str, float]:
+    """How many rollbacks the metrics count, by the status in which they ended."""
+    text = httpx.get(f"http://127.0.0.1:{site.settings.api.port}/metrics").text
+    found = re.findall(r'^slipway_rollbacks_total\{status="(\w+)"\} (\S+)$', text, re.MULTILINE)
+    return {status: float(count) for status, count in found}
+
+
+def rollbacks(client: Any) -> dict[str, int]:
+    """How many there have been in this installation."""
+    ids = (each for page in client.get_paginator("list_deployments").paginate() for each in page["deployments"])
+    found = [client.get_deployment(deploymentId=each)["deploymentInfo"] for each in ids]
+    return dict(Counter(each["status"] for each in found if each["creator"] == "codeDeployRollback"))
+
+
+def test_rollbacks_are_counted_by_their_last_status(here: tuple[Site, Any], tmp_path: Path) -> None:
+    """One that succeeds, and one that fails as what it rolls back did; neither of those two counts."""
+    site, client = here
+    site.group("counted", config=ALL_AT_ONCE, auto_rollback_configuration=ROLLBACK)
+    gate = tmp_path / "shut"
+    for version, hooks in (("v1", {"BeforeInstall": f'test ! -e "{gate}"'}), ("v2", {"ValidateService": "exit 1"})):
+        write_revision(tmp_path / version, hooks, {"counted.txt": version})
+    assert ended(client, site.deploy(tmp_path / "v1", group="counted"))["status"] == "Succeeded"
+    for outcome in ("Succeeded", "Failed"):
+        failed = ended(client, site.deploy(tmp_path / "v2", group="counted"))
+        assert ended(client, failed["rollbackInfo"]["rollbackDeploymentId"])["status"] == outcome
+        gate.touch()
+    expected = rollbacks(client)
+    assert expected.keys() >= {"Succeeded", "Failed"}
+    wait_until(lambda: counted(site) == expected, f"the metrics to count {expected}", limit=10)
+
+
 def test_a_failure_with_half_at_a_time_is_rolled_back_where_it_was_felt(here: tuple[Site, Any], tmp_path: Path) -> None:
     site, client = here
     site.group("failing", config=HALF_AT_A_TIME, auto_rollback_configuration=ROLLBACK)
@@ -78,7 +111,8 @@ def test_a_failure_with_half_at_a_time_is_rolled_back_where_it_was_felt(here: tu
     assert group["targetRevision"] == good["revision"]
 
 
-INTO = ("BeforeBlockTraffic", "BlockTraffic", "AfterBlockTraffic", "ApplicationStop", "DownloadBundle", "BeforeInstall")
+BLOCK = ("BeforeBlockTraffic", "BlockTraffic", "AfterBlockTraffic")
+INTO = ("ApplicationStop", "DownloadBundle", "BeforeInstall")
 ON = ("Install", "AfterInstall", "ApplicationStart", "ValidateService")
 OUT = ("BeforeAllowTraffic", "AllowTraffic", "AfterAllowTraffic")
 
@@ -106,7 +140,9 @@ def test_what_does_not_validate_is_taken_back_and_no_request_hears_of_it() -> No
         assert back["rollbackInfo"] == {"rollbackTriggeringDeploymentId": deployment_id, "rollbackMessage": message}
 
         told = targets(client, deployment_id)
-        spoiled = dict.fromkeys((*INTO, *ON[:-1]), "Succeeded") | {ON[-1]: "Failed"} | dict.fromkeys(OUT, "Skipped")
+        spoiled = (
+            dict.fromkeys((*BLOCK, *INTO, *ON[:-1]), "Succeeded") | {ON[-1]: "Failed"} | dict.fromkeys(OUT, "Skipped")
+        )
         halves = {"Failed": spoiled, "Skipped": dict.fromkeys(spoiled, "Skipped")}
         assert sorted(target["status"] for target in told.values()) == ["Failed", "Failed", "Skipped", "Skipped"]
         assert all(events(target) == halves[target["status"]] for target in told.values())
@@ -197,8 +233,19 @@ def test_by_command_a_group_returns_to_the_revision_before(here: tuple[Site, Any
     assert "has no deployment d-NOBODY000" in refused.stderr
 
 
+BLUE_KEEPS_TRAFFIC = (
+    "Original instances could not be taken out of traffic; their targets say why. The replacement instances have "
+    "traffic too: take the originals out at the load balancer, or shift back."
+)
+NOT_TAKEN = (
+    r"The agent did not take this event within 20 seconds; it was last seen \d+ seconds ago\. "
+    r"Check that the agent runs on the host and reaches the broker\."
+)
+
+
 def test_traffic_goes_back_to_blue_and_no_request_is_lost() -> None:
-    with balanced_site(("blue-1", "blue-2"), ("green-1", "green-2"), event_seconds=8) as web:
+    blue, green = ("blue-1", "blue-2"), ("green-1", "green-2")
+    with balanced_site(blue, green, event_seconds=8, **api_settings()) as web, client_of(web.site) as client:
         old = serve_everywhere(web)
         rollback = {"enabled": True, "events": ["DEPLOYMENT_FAILURE"]}
         web.change_group({**BLUE_GREEN, "autoRollbackConfiguration": rollback})
@@ -206,19 +253,51 @@ def test_traffic_goes_back_to_blue_and_no_request_is_lost() -> None:
         web.site.end("agent-blue-2")
         new = fresh_version()
         with load_on(web, last=old) as end:
-            failed = deploy(web, new, config=ALL_AT_ONCE, targets=GREEN_HOSTS)
-            assert failed.status == "Failed"
-            assert failed.rollback_info is not None
+            deployment_id = deploy(web, new, config=ALL_AT_ONCE, targets=GREEN_HOSTS).deployment_id
+            failed = ended(client, deployment_id)
             web.site.agent("blue-2")
-            back = web.site.ended(failed.rollback_info.rollback_deployment_id or "")
+            back_id = failed["rollbackInfo"]["rollbackDeploymentId"]
+            back = ended(client, back_id)
             counts = end()
-        assert back.status == "Succeeded", back.error_information
         nothing_was_lost(counts)
         assert set(counts.versions) == {old, new}
         with load_on(web, last=old) as end:
             after = end()
         nothing_was_lost(after)
-        assert set(after.hosts) == {"blue-1", "blue-2"}
+        assert set(after.hosts) == set(blue)
+
+        message = f"The deployment {deployment_id} ended as Failed; the deployment {back_id} rolls it back."
+        assert (failed["status"], failed["creator"]) == ("Failed", "user")
+        assert failed["errorInformation"] == {"code": "HEALTH_CONSTRAINTS", "message": BLUE_KEEPS_TRAFFIC}
+        assert failed["rollbackInfo"] == {"rollbackDeploymentId": back_id, "rollbackMessage": message}
+        assert (back["status"], back["creator"]) == ("Succeeded", "codeDeployRollback")
+        assert "errorInformation" not in back
+        assert back["rollbackInfo"] == {"rollbackTriggeringDeploymentId": deployment_id, "rollbackMessage": message}
+
+        stuck = ("Blue", "Failed", {**dict.fromkeys(BLOCK, "Skipped"), "BeforeBlockTraffic": "Failed"})
+        moved = well("Green", *INTO, *ON, *OUT)
+        assert shown(client, deployment_id) == {
+            "blue-1": well("Blue", *BLOCK),
+            "blue-2": stuck,
+            **dict.fromkeys(green, moved),
+        }
+        first, *_ = targets(client, deployment_id)["blue-2"]["lifecycleEvents"]
+        assert re.fullmatch(NOT_TAKEN, first["diagnostics"]["message"]), first
+        returned = dict.fromkeys(blue, well("Blue", *OUT)) | dict.fromkeys(green, well("Green", *BLOCK))
+        assert shown(client, back_id) == returned
+
+
+Shown = tuple[str, str, dict[str, str]]
+
+
+def shown(client: Any, deployment_id: str) -> dict[str, Shown]:
+    """Each target's label, status and lifecycle events."""
+    found = targets(client, deployment_id).items()
+    return {host: (target["instanceLabel"], target["status"], events(target)) for host, target in found}
+
+
+def well(label: str, *names: str) -> Shown:
+    return label, "Succeeded", dict.fromkeys(names, "Succeeded")
 
 
 def test_by_command_a_blue_green_group_returns_to_its_former_hosts() -> None:
