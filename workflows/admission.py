@@ -152,11 +152,8 @@ def _check_style(request: CreateDeployment, group: DeploymentGroup, config: Depl
         if wanted is not None:
             raise InvalidTargetInstances
         return
-    if config.zonal_config is not None:
-        raise InvalidInput(
-            f"{config.deployment_config_name} goes zone by zone, which blue/green deployments cannot; choose another "
-            "deployment configuration."
-        )
+    if complaint := zones_complaint(group, config):
+        raise InvalidInput(complaint)
     if request.deployment_mode is DeploymentMode.RESTART:
         raise InvalidInput("A deployment of mode RESTART is in place; this deployment group is blue/green.")
     copies = copies_environment(group.blue_green_deployment_configuration)
@@ -167,6 +164,17 @@ def _check_style(request: CreateDeployment, group: DeploymentGroup, config: Depl
             "A blue/green deployment to instances that exist needs targetInstances: the tags or Auto Scaling groups of "
             "green."
         )
+
+
+def zones_complaint(group: DeploymentGroup, config: DeploymentConfig) -> str | None:
+    """What is wrong with a configuration that goes zone by zone, where the group is blue/green."""
+    style = group.deployment_style
+    if config.zonal_config is None or style is None or style.deployment_type is not DeploymentType.BLUE_GREEN:
+        return None
+    return (
+        f"{config.deployment_config_name} goes zone by zone, which blue/green deployments cannot; choose another "
+        "deployment configuration."
+    )
 
 
 def _green_wanted(request: CreateDeployment) -> TargetInstances | None:
