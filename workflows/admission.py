@@ -55,6 +55,7 @@ from domain.revisions import RevisionLocation, RevisionType
 from domain.values import Instant
 from workflows import waits
 from workflows.alarms import watched
+from workflows.balancer_waits import waits_no_more
 from workflows.decide import SHOWN, cut_short, end_early, ended, go_on
 from workflows.plan import back_to_blue, blue_green, copies_environment, in_place, provisioning
 from workflows.speed import floor_of
@@ -375,7 +376,7 @@ def cannot_begin(deployment: Deployment, why: ErrorInformation, *, now: Instant)
     active; None if it has started already."""
     if deployment.status not in {DeploymentStatus.CREATED, DeploymentStatus.QUEUED}:
         return None
-    return ended(deployment, cut_short(why), why, now=now)
+    return ended(waits_no_more(deployment), cut_short(why), why, now=now)
 
 
 def too_many(total: int, quotas: Quotas) -> ErrorInformation | None:
@@ -477,7 +478,7 @@ def stop(
         }
         return Change(deployment.model_copy(update=wishes)) if wishes else None
     if deployment.status in {DeploymentStatus.CREATED, DeploymentStatus.QUEUED}:
-        wished = deployment.model_copy(update={"rollback_on_stop": rollback})
+        wished = waits_no_more(deployment).model_copy(update={"rollback_on_stop": rollback})
         return ended(wished, cut_short(why), why, now=now)
     if deployment.under_way and deployment.under_way.kind is PhaseKind.RETIRE:
         # Traffic is on green and blue is going: there is no way back any more, only the end.
