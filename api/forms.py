@@ -100,15 +100,15 @@ def target_instances_from(given: Given | None) -> TargetInstances | None:
 
 
 def target_instances_of(wanted: TargetInstances | None) -> Answer | None:
-    """`TargetInstances`, as it was given."""
+    """`TargetInstances`, in the members that were given."""
     if wanted is None:
         return None
-    chosen: Answer = {"autoScalingGroups": list(wanted.auto_scaling_groups)}
-    if wanted.ec2_tag_set:
-        chosen["ec2TagSet"] = {"ec2TagSetList": [list(map(filter_of, one)) for one in wanted.ec2_tag_set]}
-    else:
-        chosen["tagFilters"] = list(map(filter_of, wanted.tag_filters))
-    return chosen
+    groups = [list(map(filter_of, one)) for one in wanted.ec2_tag_set]
+    return {
+        "tagFilters": list(map(filter_of, wanted.tag_filters)) or None,
+        "ec2TagSet": {"ec2TagSetList": groups} if groups else None,
+        "autoScalingGroups": list(wanted.auto_scaling_groups) or None,
+    }
 
 
 def filter_of(condition: TagFilter) -> Answer:
@@ -179,7 +179,8 @@ def _style(style: DeploymentStyle | None) -> Answer:
 
 
 def group_info(group: DeploymentGroup, application_name: str) -> Answer:
-    """`DeploymentGroupInfo`: what was stored, and the documented defaults."""
+    """`DeploymentGroupInfo`: what was stored, and the documented defaults. As from AWS, members that list targets and
+    triggers are there when they are empty too."""
     info: Answer = {
         "applicationName": application_name,
         "deploymentGroupId": group.deployment_group_id,

@@ -168,6 +168,16 @@ class RollbackInfo(Value):
     rollback_message: str | None = None
 
 
+class BalancerSilence(Value):
+    """A load balancer that does not answer, so that a deployment cannot begin."""
+
+    balancer: str
+    since: Instant
+    """When it was asked first."""
+    told: str
+    """What people are told of it."""
+
+
 class DeploymentMode(StrEnum):
     """STANDARD installs a revision; RESTART stops, starts and validates the one that is there."""
 
@@ -351,6 +361,8 @@ class Deployment(Value):
     ec2_deployment_options: Ec2DeploymentOptions | None = None
     status_messages: tuple[str, ...] = ()
     """What a person should know of this deployment beside its status."""
+    balancer_silence: BalancerSilence | None = None
+    """The load balancer that it waits for before it begins."""
     event_seconds: int = 3600
     appspec_filename: str | None = None
     restore_overwritten: bool = False

@@ -146,6 +146,16 @@ NO_BALANCER = (
     "The deployment group has traffic control and names no load balancer: name some in its loadBalancerInfo, or set "
     "deploymentOption to WITHOUT_TRAFFIC_CONTROL."
 )
+BALANCER_AWAITED = (
+    "The deployment waits for the load balancer {balancer!r}, which has not answered since {since}: {why}. It begins "
+    "once it is answered, and fails if that is not before {until}. See that the balancer runs and that control workers "
+    "reach it; `slipway doctor` asks it too."
+)
+BALANCER_AWAY = (
+    "The deployment did not begin: the load balancer {balancer!r} has not answered since {since}: {why}. It was waited "
+    "for as long as a lifecycle event may take, {seconds} seconds. See that it runs and that control workers reach it, "
+    "then deploy again."
+)
 ALARM_ACTIVE = "One or more alarms are active, so the deployment was stopped. Activated alarms: {alarms}"
 ALARMS_UNREADABLE = (
     "The deployment was stopped, for the state of its alarms cannot be read: {why} Mend that, or set "

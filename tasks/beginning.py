@@ -33,7 +33,17 @@ from tasks.phases import after_end, change_and_remember, open_phase
 from tasks.records import PAGE, recent, records_of
 from tasks.runtime import World
 from tasks.suspending import resume, suspend
-from workflows import admission, agents, group_memory, instance_deployments, names, plan, rollback, targeting
+from workflows import (
+    admission,
+    agents,
+    balancer_waits,
+    group_memory,
+    instance_deployments,
+    names,
+    plan,
+    rollback,
+    targeting,
+)
 
 T = TypeVar("T")
 
@@ -59,7 +69,10 @@ def _lease(deployment_id: str) -> str:
 
 def _begin(world: World, deployment: Deployment) -> None:
     if deployment.status is DeploymentStatus.QUEUED:
-        world.store.change(deployment.deployment_id, lambda present: admission.its_turn(present, now=world.now()))
+        turn = world.store.change(
+            deployment.deployment_id, lambda present: admission.its_turn(present, now=world.now())
+        )
+        deployment = turn.deployment if turn else deployment
     started = deployment if deployment.phases else _start(world, deployment)
     if started is not None:
         open_phase(world, started)
@@ -271,11 +284,28 @@ def _why_no_balancer(world: World, deployment: Deployment) -> ErrorInformation |
     info = deployment.load_balancer_info or LoadBalancerInfo()
     if not (info.elb_info_list or info.target_group_info_list):
         return admission.NO_BALANCER
-    try:
-        world.balancers.check(info)
-    except CannotBegin as error:
-        return _refused(error)
+    for name, one in balancer_waits.one_by_one(info):
+        try:
+            world.balancers.check(one)
+        except CannotBegin as error:
+            return _refused(error)
+        except WorldError as error:
+            return _why_wait_no_longer(world, deployment, name, error)
+    if deployment.balancer_silence is not None:
+        world.store.change(deployment.deployment_id, balancer_waits.answered)
     return None
+
+
+def _why_wait_no_longer(world: World, deployment: Deployment, balancer: str, error: WorldError) -> ErrorInformation:
+    """Why a balancer that does not answer ends the deployment. While it may wait, people are told which one it waits
+    for, and the error is raised again: the watch has it begun later."""
+    now = world.now()
+    if why := balancer_waits.given_up(deployment, balancer, error.message, now=now):
+        return why
+    world.store.change(
+        deployment.deployment_id, lambda present: balancer_waits.silent(present, balancer, error.message, now=now)
+    )
+    raise error
 
 
 def in_order(

@@ -56,6 +56,7 @@ from domain.revisions import RevisionLocation, RevisionType
 from domain.values import Instant
 from workflows import waits
 from workflows.alarms import watched
+from workflows.balancer_waits import waits_no_more
 from workflows.decide import SHOWN, cut_short, end_early, ended, go_on
 from workflows.plan import back_to_blue, blue_green, copies_environment, in_place, provisioning
 from workflows.speed import floor_of
@@ -153,11 +154,8 @@ def _check_style(request: CreateDeployment, group: DeploymentGroup, config: Depl
         if wanted is not None:
             raise InvalidTargetInstances
         return
-    if config.zonal_config is not None:
-        raise InvalidInput(
-            f"{config.deployment_config_name} goes zone by zone, which blue/green deployments cannot; choose another "
-            "deployment configuration."
-        )
+    if complaint := zones_complaint(group, config):
+        raise InvalidInput(complaint)
     if request.deployment_mode is DeploymentMode.RESTART:
         raise InvalidInput("A deployment of mode RESTART is in place; this deployment group is blue/green.")
     copies = copies_environment(group.blue_green_deployment_configuration)
@@ -165,6 +163,17 @@ def _check_style(request: CreateDeployment, group: DeploymentGroup, config: Depl
         raise InvalidTargetInstances("The green instances are made for the deployment: give no target instances.")
     if not copies and wanted is None:
         raise TargetInstancesRequired
+
+
+def zones_complaint(group: DeploymentGroup, config: DeploymentConfig) -> str | None:
+    """What is wrong with a configuration that goes zone by zone, where the group is blue/green."""
+    style = group.deployment_style
+    if config.zonal_config is None or style is None or style.deployment_type is not DeploymentType.BLUE_GREEN:
+        return None
+    return (
+        f"{config.deployment_config_name} goes zone by zone, which blue/green deployments cannot; choose another "
+        "deployment configuration."
+    )
 
 
 def _green_wanted(request: CreateDeployment) -> TargetInstances | None:
@@ -371,7 +380,7 @@ def cannot_begin(deployment: Deployment, why: ErrorInformation, *, now: Instant)
     active; None if it has started already."""
     if deployment.status not in {DeploymentStatus.CREATED, DeploymentStatus.QUEUED}:
         return None
-    return ended(deployment, cut_short(why), why, now=now)
+    return ended(waits_no_more(deployment), cut_short(why), why, now=now)
 
 
 def too_many(total: int, quotas: Quotas) -> ErrorInformation | None:
@@ -473,7 +482,7 @@ def stop(
         }
         return Change(deployment.model_copy(update=wishes)) if wishes else None
     if deployment.status in {DeploymentStatus.CREATED, DeploymentStatus.QUEUED}:
-        wished = deployment.model_copy(update={"rollback_on_stop": rollback})
+        wished = waits_no_more(deployment).model_copy(update={"rollback_on_stop": rollback})
         return ended(wished, cut_short(why), why, now=now)
     if deployment.under_way and deployment.under_way.kind is PhaseKind.RETIRE:
         # Traffic is on green and blue is going: there is no way back any more, only the end.

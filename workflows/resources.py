@@ -9,7 +9,12 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
-from domain.api_errors import InvalidAutoScalingGroup, InvalidRole, InvalidZonalDeploymentConfiguration
+from domain.api_errors import (
+    InvalidAutoScalingGroup,
+    InvalidBlueGreenDeploymentConfiguration,
+    InvalidRole,
+    InvalidZonalDeploymentConfiguration,
+)
 from domain.configs import DeploymentConfig, MinimumHealthyHostsType, ZonalConfig
 from domain.errors import (
     ApplicationNameRequired,
@@ -36,7 +41,7 @@ from domain.errors import (
 )
 from domain.groups import DeploymentGroup, TagFilter, TagFilterType, TargetInstances
 from domain.limits import Quotas
-from workflows.admission import NAME
+from workflows.admission import NAME, zones_complaint
 from workflows.group_checks import check_auto_scaling_groups, check_options
 
 LONGEST_EVENT = 7 * 86_400
@@ -70,6 +75,15 @@ def check_group(group: DeploymentGroup, quotas: Quotas) -> None:
         raise InvalidRole
     _check_selection(group)
     check_options(group, quotas)
+
+
+def check_group_config(group: DeploymentGroup, config: DeploymentConfig | None) -> None:
+    """Whether a group can be deployed to by the configuration that it names; one that is not known is told elsewhere.
+
+    Raises InvalidBlueGreenDeploymentConfiguration: of what there is for zones, operations on groups model no error.
+    """
+    if config is not None and (complaint := zones_complaint(group, config)):
+        raise InvalidBlueGreenDeploymentConfiguration(complaint)
 
 
 def _check_selection(group: DeploymentGroup) -> None:

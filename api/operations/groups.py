@@ -35,7 +35,7 @@ from domain.errors import (
 )
 from domain.groups import DeploymentGroup, group_name
 from domain.scaling import ScalingHook
-from workflows.resources import check_group
+from workflows.resources import check_group, check_group_config
 from workflows.scaling_hooks import without
 from workflows.telling import triggers_stored
 
@@ -57,6 +57,8 @@ _AS_GIVEN = (
 """Members that are kept in the form in which they are given."""
 _HOOKED = frozenset({"autoScalingGroups", "terminationHookEnabled"})
 """Members that have the group's hooks put again, so that saving a group mends what was removed elsewhere."""
+_PACED = frozenset({"deploymentConfigName", "deploymentStyle"})
+"""Members that must fit each other, whichever of them is given."""
 
 
 def create_deployment_group(site: Site, given: Given) -> Answer:
@@ -85,6 +87,7 @@ def add_group(site: Site, given: Given, ours: dict[str, Any]) -> DeploymentGroup
     check_group(made, site.quotas)
     of = finding.application(site, given["applicationName"])
     _check_named(site, made.deployment_config_name, made.auto_scaling_groups)
+    check_group_config(made, site.store.configs.get(made.deployment_config_name))
     made = made.model_copy(update={"application_id": of.application_id})
     name = made.deployment_group_name
     if site.store.groups.named(made.entry_name) is not None:
@@ -123,6 +126,9 @@ def update_deployment_group(site: Site, given: Given) -> Answer:
     def edit(present: DeploymentGroup) -> DeploymentGroup:
         edited = _made({**present.model_dump(), **changes})
         check_group(edited, site.quotas)
+        # A group that was kept before this was looked at may change otherwise.
+        if not _PACED.isdisjoint(changes):
+            check_group_config(edited, site.store.configs.get(edited.deployment_config_name))
         # Another call may have given it hooks meanwhile, and they keep their names.
         return edited.model_copy(update={"hooks": hooks.planned(site, edited, (*present.hooks, *wanted))})
 

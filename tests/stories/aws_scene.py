@@ -76,7 +76,7 @@ class Scene:
         found = self.api.get_deployment_group(applicationName="app", deploymentGroupName=name)
         return found["deploymentGroupInfo"]
 
-    def deploy(self, group: str, version: str, hooks: Mapping[str, str] | None = None) -> str:
+    def deploy(self, group: str, version: str, hooks: Mapping[str, str] | None = None, **members: Any) -> str:
         content = zipped(write_revision(self.folder / version, hooks or {}))
         s3_client(self.aws.moto).put_object(Bucket=BUCKET, Key=f"{version}.zip", Body=content)
         where = {"bucket": BUCKET, "key": f"{version}.zip", "bundleType": "zip"}
@@ -85,6 +85,7 @@ class Scene:
             deploymentGroupName=group,
             revision={"revisionType": "S3", "s3Location": where},
             fileExistsBehavior="OVERWRITE",
+            **members,
         )
         return str(made["deploymentId"])
 

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.store.memory import MemoryStore
@@ -213,6 +213,7 @@ def worlds(draw: st.DrawFn) -> World:
     return world
 
 
+@settings(deadline=None)
 @given(worlds(), st.data())
 def test_whatever_happens_the_promises_hold(world: World, data: st.DataObject) -> None:
     acts = ["deliver"] * 8 + ["double", "again", "conclude", "wait", "stop"]
@@ -244,6 +245,7 @@ def test_whatever_happens_the_promises_hold(world: World, data: st.DataObject) -
         assert len(world.gone) == world.blue
 
 
+@settings(deadline=None)
 @given(st.integers(1, 4), st.integers(0, 3), st.sampled_from(sorted(CONFIGS)))
 def test_with_all_well_it_succeeds_and_every_green_host_serves(green: int, blue: int, config: str) -> None:
     world = World(blue, green, green - 1, config, frozenset())

@@ -13,11 +13,20 @@ from hypothesis import strategies as st
 
 from domain.deployments import Deployment, TargetStatus
 from domain.fleet import HostRecord, Instance, InstanceHealth, RevisionHealth, TargetKind
-from domain.groups import DeploymentGroup, LastDeployment, TagFilter
+from domain.groups import DeploymentGroup, LastDeployment, Selection, TagFilter, TargetInstances
 from tests.unit.workflows.engine_values import a_deployment, a_group, a_revision
 from workflows.decide import remembered
 from workflows.names import agent_of
-from workflows.targeting import choose, filter_groups, in_pick_order, matches, revision_health
+from workflows.targeting import (
+    choose,
+    filter_groups,
+    green_selection,
+    in_pick_order,
+    matches,
+    revision_health,
+    selecting,
+    taken_over,
+)
 
 
 def one(text: str) -> TagFilter:
@@ -137,6 +146,83 @@ def test_members_of_an_environment_are_of_the_group_wherever_they_live() -> None
     assert [instance.instance_id for instance in choose(fleet, group)] == ["i-1", "web-1"]
     both = a_group(auto_scaling_groups=("blue",), on_premises_tag_set=(group_of("role=web"),))
     assert [instance.instance_id for instance in choose([*fleet, host("web-4")], both)] == ["i-1", "web-1", "web-4"]
+
+
+GREEN = (group_of("color=green"),)
+EITHER_FLEET = [
+    *(host(f"i-{color}", TargetKind.EC2, tags={"color": color}) for color in ("blue", "green")),
+    *(host(f"rack-{color}", tags={"color": color}) for color in ("blue", "green")),
+    *(host(f"i-asg-{color}", TargetKind.EC2, tags={}, auto_scaling_groups=(color,)) for color in ("blue", "green")),
+]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "selected", "chosen"),
+    [
+        pytest.param(
+            {"tag_filters": GREEN[0]},
+            {"ec2_tag_filters": GREEN[0], "on_premises_instance_tag_filters": GREEN[0]},
+            ["i-green", "rack-green"],
+            id="tags",
+        ),
+        pytest.param(
+            {"ec2_tag_set": GREEN},
+            {"ec2_tag_set": GREEN, "on_premises_tag_set": GREEN},
+            ["i-green", "rack-green"],
+            id="groups of tags",
+        ),
+        pytest.param(
+            {"auto_scaling_groups": ("green",)}, {"auto_scaling_groups": ("green",)}, ["i-asg-green"], id="membership"
+        ),
+        pytest.param(
+            {"tag_filters": GREEN[0], "auto_scaling_groups": ("green",)},
+            {
+                "ec2_tag_filters": GREEN[0],
+                "on_premises_instance_tag_filters": GREEN[0],
+                "auto_scaling_groups": ("green",),
+            },
+            ["i-asg-green", "i-green", "rack-green"],
+            id="tags and membership",
+        ),
+    ],
+)
+@pytest.mark.parametrize("plain", [True, False], ids=["beside tags", "beside groups of tags"])
+def test_green_is_what_the_request_names_and_nothing_of_the_groups_own(
+    wanted: dict[str, Any], selected: dict[str, Any], chosen: list[str], plain: bool
+) -> None:
+    """In each of the five ways of selecting; what a way was not given for must be empty, not left as blue has it."""
+    selection = green_selection(TargetInstances(**wanted))
+    nothing: dict[str, Any] = dict.fromkeys(Selection.model_fields, ())
+    assert selection == Selection(**(nothing | selected))
+    blue = group_of("color=blue")
+    tags = (
+        {"ec2_tag_filters": blue, "on_premises_instance_tag_filters": blue}
+        if plain
+        else {"ec2_tag_set": (blue,), "on_premises_tag_set": (blue,)}
+    )
+    group = a_group(**tags, auto_scaling_groups=("blue",))
+    assert [each.instance_id for each in choose(EITHER_FLEET, group)] == ["i-asg-blue", "i-blue", "rack-blue"]
+    assert [each.instance_id for each in choose(EITHER_FLEET, selecting(group, selection))] == chosen
+
+
+@pytest.mark.parametrize(
+    ("kinds", "left"),
+    [
+        ({TargetKind.EC2}, {"ec2_tag_filters", "ec2_tag_set"}),
+        ({TargetKind.ON_PREMISES}, {"on_premises_instance_tag_filters", "on_premises_tag_set"}),
+        (
+            set(TargetKind),
+            {"ec2_tag_filters", "ec2_tag_set", "on_premises_instance_tag_filters", "on_premises_tag_set"},
+        ),
+    ],
+    ids=["EC2", "on-premises", "both"],
+)
+def test_the_group_takes_over_tags_of_the_kinds_of_hosts_that_were_found(
+    kinds: set[TargetKind], left: set[str]
+) -> None:
+    every = TargetInstances(tag_filters=GREEN[0], ec2_tag_set=GREEN, auto_scaling_groups=("green",))
+    kept = taken_over(green_selection(every), [host(kind.value, kind) for kind in kinds])
+    assert {name for name in Selection.model_fields if getattr(kept, name)} == {*left, "auto_scaling_groups"}
 
 
 NAMES = st.sampled_from(["i-1", "i-2", "web-1", "web-2"])

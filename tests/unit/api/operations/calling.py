@@ -152,6 +152,12 @@ class Api:
         self("CreateDeploymentGroup", **{**named, "serviceRoleArn": ROLE, **more})
         return named
 
+    def zones(self, name: str = "zones") -> str:
+        """A configuration that goes zone by zone; its name."""
+        minimum = {"type": "FLEET_PERCENT", "value": 50}
+        self("CreateDeploymentConfig", deploymentConfigName=name, minimumHealthyHosts=minimum, zonalConfig={})
+        return name
+
     def instance(self, name: str = "host-1", **more: Any) -> str:
         """A registered on-premises instance; its name."""
         arns = more or {"iamUserArn": f"arn:aws:iam::{ACCOUNT}:user/{name}"}

@@ -15,6 +15,12 @@ from tests.unit.api.operations.calling import GITHUB, LONG, NOW, S3, Api, withou
 NAMED = {"applicationName": "shop", "deploymentGroupName": "web"}
 UNKNOWN = "d-NOTTHERE0"
 ALARMS = {"alarms": [{"name": f"a{number}"} for number in range(51)]}
+TAG = {"Key": "color", "Value": "green", "Type": "KEY_AND_VALUE"}
+BLUE_GREEN: dict[str, Any] = {
+    "deploymentStyle": {"deploymentType": "BLUE_GREEN", "deploymentOption": "WITH_TRAFFIC_CONTROL"},
+    "blueGreenDeploymentConfiguration": {"greenFleetProvisioningOption": {"action": "DISCOVER_EXISTING"}},
+    "loadBalancerInfo": {"targetGroupInfoList": [{"name": "tg"}]},
+}
 
 
 def s3(**members: Any) -> dict[str, Any]:
@@ -129,6 +135,36 @@ def test_what_a_deployment_waits_for_before_it_begins_is_among_its_messages(api:
     awaited = "The deployment does not begin before its alarms are known: 'a': it does not answer."
     assert change(status_messages=("told",), alarms_awaited="'a': it does not answer.") == ["told", awaited]
     assert change(status=DeploymentStatus.IN_PROGRESS) == ["told"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"tagFilters": [TAG, {"Key": "k", "Type": "KEY_ONLY"}]},
+        {"ec2TagSet": {"ec2TagSetList": [[TAG], [TAG]]}},
+        {"autoScalingGroups": ["b", "a"]},
+        {"tagFilters": [TAG], "autoScalingGroups": ["a"]},
+    ],
+    ids=",".join,
+)
+def test_green_is_read_back_in_the_members_that_were_given(api: Api, given: dict[str, Any]) -> None:
+    api.group(**BLUE_GREEN)
+    empty = {"tagFilters": [], "ec2TagSet": {"ec2TagSetList": []}, "autoScalingGroups": []}
+    for more in ({}, empty):
+        made = api("CreateDeployment", **NAMED, revision=S3, targetInstances={**more, **given})["deploymentId"]
+        info = api("GetDeployment", deploymentId=made)["deploymentInfo"]
+        assert info["targetInstances"] == given
+        api.ended(made)
+
+
+def test_no_blue_green_deployment_goes_zone_by_zone(api: Api) -> None:
+    api.group(**BLUE_GREEN)
+    api.zones()
+    given = {**NAMED, "revision": S3, "targetInstances": {"tagFilters": [TAG]}}
+    refused = api.refusal("CreateDeployment", **given, deploymentConfigName="zones")
+    assert refused.code == "InvalidInputException"
+    assert refused.message.startswith("zones goes zone by zone")
+    api("CreateDeployment", **given)
 
 
 def test_a_busy_group_names_what_runs(api: Api) -> None:

@@ -313,6 +313,44 @@ def test_what_a_group_cannot_be(api: Api, given: dict[str, Any], code: str) -> N
     assert api.code("UpdateDeploymentGroup", **CURRENT, **given) == code
 
 
+@pytest.mark.parametrize(
+    ("had", "given"),
+    [
+        pytest.param({}, {**blue_green(), "deploymentConfigName": "zones"}, id="both"),
+        pytest.param(blue_green(), {"deploymentConfigName": "zones"}, id="the configuration"),
+        pytest.param({"deploymentConfigName": "zones"}, blue_green(), id="the style"),
+        pytest.param(
+            {**blue_green(), "deploymentStyle": BALANCED, "deploymentConfigName": "zones"},
+            {"deploymentStyle": blue_green()["deploymentStyle"]},
+            id="the style of a group that has all else",
+        ),
+    ],
+)
+def test_no_blue_green_group_goes_zone_by_zone(api: Api, had: dict[str, Any], given: dict[str, Any]) -> None:
+    api.zones()
+    api.application()
+    made = {**NAMED, "serviceRoleArn": ROLE, **had, **given}
+    assert api.code("CreateDeploymentGroup", **made) == "InvalidBlueGreenDeploymentConfiguration"
+    api.group(**had)
+    refused = api.refusal("UpdateDeploymentGroup", **CURRENT, **given)
+    assert refused.code == "InvalidBlueGreenDeploymentConfigurationException"
+    assert refused.message.startswith("zones goes zone by zone")
+    # As soon as one of the two is in place, both are welcome.
+    api("UpdateDeploymentGroup", **CURRENT, deploymentStyle=BALANCED, **without(blue_green(), "deploymentStyle"))
+    api("UpdateDeploymentGroup", **CURRENT, deploymentConfigName="zones")
+    api("UpdateDeploymentGroup", **CURRENT, **blue_green(deploymentConfigName="CodeDeployDefault.AllAtOnce"))
+    assert told(api)["deploymentStyle"]["deploymentType"] == "BLUE_GREEN"
+
+
+def test_a_blue_green_group_that_was_kept_with_zones_may_change_otherwise(api: Api) -> None:
+    api.zones()
+    api.group(**blue_green())
+    group_id = api("GetDeploymentGroup", **NAMED)["deploymentGroupInfo"]["deploymentGroupId"]
+    api.store.groups.change(group_id, lambda group: group.model_copy(update={"deployment_config_name": "zones"}))
+    api("UpdateDeploymentGroup", **CURRENT, outdatedInstancesStrategy="IGNORE")
+    assert told(api) == expected(blue_green(deploymentConfigName="zones", outdatedInstancesStrategy="IGNORE"))
+
+
 def test_an_update_is_judged_with_what_the_group_has(api: Api) -> None:
     api.group(**blue_green())
     assert api.code("UpdateDeploymentGroup", **CURRENT, loadBalancerInfo={}) == "InvalidLoadBalancerInfo"
