@@ -267,7 +267,6 @@ def test_a_source_that_is_away_for_a_moment_stops_nothing(scene: Scene) -> None:
     assert not info.get("deploymentStatusMessages")
 
 
-<<<<<<< HEAD
 def test_while_the_state_of_an_alarm_is_not_known_the_deployment_says_what_it_waits_for(scene: Scene) -> None:
     scene.watch(PROMETHEUS)
     scene.prometheus.status = 503
@@ -285,14 +284,14 @@ def test_while_the_state_of_an_alarm_is_not_known_the_deployment_says_what_it_wa
     info = scene.ended(deployment_id)
     assert info["status"] == "Succeeded"
     assert "deploymentStatusMessages" not in info
-=======
+
+
 UNREADABLE = {
     "code": "ALARM_ACTIVE",
     "message": f"The deployment was stopped, for the state of its alarms cannot be read: '{PROMETHEUS}': Prometheus "
     "does not answer the query as it should (503): ''. Mend that, or set ignorePollAlarmFailure to deploy "
     "all the same.",
 }
->>>>>>> proofs
 
 
 @pytest.mark.parametrize("ignored", [False, True])
