@@ -21,7 +21,7 @@ from tasks.giving_up import give_up, move_on
 from tasks.orders import write_report
 from tasks.runtime import World
 from tasks.steering import expire
-from workflows import alarms, names, timeouts
+from workflows import agents, alarms, names, timeouts
 from workflows.verdicts import Continue, Nudge, Reap, StartLane, Verdict, Wait, Withdraw
 
 logger = logging.getLogger(__name__)
@@ -238,8 +238,10 @@ def round_of_watch(
     deployments_too: bool,
     alarms_too: bool = False,
     vanished_too: bool = False,
+    forget_too: bool = False,
 ) -> None:
-    """One round: lanes always; whole deployments, their alarms and hosts that are no more when asked."""
+    """One round: lanes always; whole deployments, their alarms, hosts that are no more and what agents have left
+    unacknowledged when asked."""
     if not world.store.claim("watch", world.limits.takeover_seconds):
         return
     look_at_lanes(world, listening_since=listening_since)
@@ -248,3 +250,5 @@ def round_of_watch(
     if vanished_too and world.store.active(limit=1):
         # Whoever knows which hosts there are may take long to say so: that is nothing to wait for here.
         world.dispatch.look_for_vanished()
+    if forget_too:
+        world.dispatch.forget_unacked(agents.forgotten_before(world.now(), world.limits))

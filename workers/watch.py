@@ -17,6 +17,8 @@ EVERY = 0.5
 """Seconds between looks at lanes."""
 DEPLOYMENTS_EVERY = 4
 """Rounds between looks at whole deployments."""
+FORGET_EVERY = 3600
+"""Seconds between looks at what agents have left unacknowledged."""
 
 
 def run_watch(world: World, end: threading.Event) -> None:
@@ -26,24 +28,27 @@ def run_watch(world: World, end: threading.Event) -> None:
 
 
 def _look_until(end: threading.Event, world: World, ears: Ears) -> None:
-    number, alarms_at, vanished_at = 0, 0.0, world.now()
+    number, alarms_at, vanished_at, forget_at = 0, 0.0, world.now(), world.now()
     while not end.is_set():
         try:
             deployments_too = number % DEPLOYMENTS_EVERY == 0
             alarms_too = deployments_too and time.monotonic() >= alarms_at
             if alarms_too:
                 alarms_at = time.monotonic() + world.limits.alarm_seconds
-            vanished_too = world.now() >= vanished_at
+            vanished_too, forget_too = world.now() >= vanished_at, world.now() >= forget_at
             round_of_watch(
                 world,
                 listening_since=ears.since,
                 deployments_too=deployments_too,
                 alarms_too=alarms_too,
                 vanished_too=vanished_too,
+                forget_too=forget_too,
             )
             number += 1
             if vanished_too:
                 vanished_at = world.now() + world.limits.vanished_seconds
+            if forget_too:
+                forget_at = world.now() + FORGET_EVERY
         except WorldError as error:
             ears.fail()
             logger.warning("the watch cannot look just now: %s", error)

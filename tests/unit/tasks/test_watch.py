@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from workers import ears, watch
 from workers.ears import Ears
 from workers.slots import Slots
 from workflows import timeouts
+from workflows.agents import FORGOTTEN
 
 
 def a_lane(engine: Engine, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
@@ -179,6 +181,26 @@ def test_hosts_that_are_no_more_are_looked_for_at_intervals_while_something_runs
     assert looks(60) == 0
     engine.store.admit(a_deployment(), token=None, queue=False)
     assert looks(60) in {4, 5}
+
+
+def test_what_agents_left_unacknowledged_is_forgotten_once_an_hour(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "EVERY", 0.0)
+    monkeypatch.setattr(ears, "nobody_listens", lambda _: False)
+    end, start = threading.Event(), engine.now
+
+    def tick() -> float:
+        engine.now += 10
+        if engine.now >= start + 2.5 * watch.FORGET_EVERY:
+            end.set()
+        return engine.now
+
+    watch.run_watch(replace(engine.world(), now=tick), end)
+    moments = [before for (before,) in engine.sent.named("forget_unacked")]
+    assert len(moments) == 3
+    assert all(later - sooner >= watch.FORGET_EVERY for sooner, later in pairwise(moments))
+    assert moments[0] <= engine.now - FORGOTTEN
 
 
 def test_a_store_that_is_away_ends_the_round(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
