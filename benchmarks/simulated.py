@@ -52,7 +52,7 @@ class ForgetfulJournal:
         with self._lock:
             return self._attempts.setdefault(order.attempt, _Attempt(order, set()))
 
-    def unfinished(self) -> tuple[_Attempt, ...]:
+    def left(self, *, since: float) -> tuple[_Attempt, ...]:
         """None: it remembers nothing."""
         return ()
 

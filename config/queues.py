@@ -15,6 +15,13 @@ Role = Literal["control", "agent", "client"]
 
 FOR_EVER = 10 * 365 * 86_400
 """Seconds; the visibility timeout of what must never be delivered again by age."""
+CONTROL_UNACKED, HOSTS_UNACKED = "slipway.unacked.control", "slipway.unacked.hosts"
+"""On Redis: the hashes of what control and hosts took and have not acknowledged."""
+
+
+def index_of(unacked: str) -> str:
+    """The sorted set beside such a hash: when each message was taken."""
+    return f"{unacked}.index"
 
 
 def reports_queue() -> Queue:
@@ -31,16 +38,17 @@ def transport_options(url: str, role: Role, *, visibility_timeout: int) -> dict[
 
     On Redis any consumer restores every unacknowledged message older than its own visibility timeout from one shared
     hash, so control and hosts have hashes of their own, and what hosts hold is never restored: a hook is not run twice.
+    What agents that died have left there the watch drops in time.
     """
     if not url.startswith(("redis", "unix")):
         return {"confirm_publish": True}
-    whose = "control" if role == "control" else "hosts"
+    unacked = CONTROL_UNACKED if role == "control" else HOSTS_UNACKED
     return {
         "priority_steps": [0],
         "visibility_timeout": visibility_timeout if role == "control" else FOR_EVER,
-        "unacked_key": f"slipway.unacked.{whose}",
-        "unacked_index_key": f"slipway.unacked.{whose}.index",
-        "unacked_mutex_key": f"slipway.unacked.{whose}.mutex",
+        "unacked_key": unacked,
+        "unacked_index_key": index_of(unacked),
+        "unacked_mutex_key": f"{unacked}.mutex",
         "socket_keepalive": True,
         "health_check_interval": 25,
         "retry_on_timeout": True,

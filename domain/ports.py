@@ -348,6 +348,9 @@ class Dispatcher(Protocol):
         """Take back what waits in a host's queue of that deployment; how many messages there were. What it holds of
         others stays, in its order."""
 
+    def forget_unacked(self, before: Instant) -> None:
+        """Forget the messages that agents took before then and neither acknowledged nor put back: nobody would."""
+
     def conclude(self, deployment_id: str, phase: int) -> None:
         """Send `phase_concluded` afresh."""
 

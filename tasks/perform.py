@@ -36,6 +36,8 @@ logger = logging.getLogger(__name__)
 
 KEEP_JOURNALS = 7 * 86_400
 """Seconds for which the journals of attempts are kept."""
+TELL_AGAIN = 3600
+"""Seconds for which an agent that starts says again how an attempt ended; by then control has given the host up."""
 LONGEST_MESSAGE = 8192
 """Characters of a diagnostic's message."""
 
@@ -346,23 +348,26 @@ def refuse(world: HostWorld, event: Event, raw: object) -> None:
 def report_interrupted(world: HostWorld) -> int:
     """Tell of every event that an earlier run of the agent left half done, and close it as failed; how many there were.
 
-    An attempt between two events is told of as well: its next message may have been lost with the process.
+    An attempt between two events is told of as well, for its next message may have been lost with the process, and one
+    that was over lately: the word that its last event ended may have been lost, and nobody would ask for it again.
     """
-    return sum(_report_interrupted(world, attempt) for attempt in world.journal.unfinished())
+    left = world.journal.left(since=world.now() - TELL_AGAIN)
+    return sum(_report_interrupted(world, attempt) for attempt in left)
 
 
 def _report_interrupted(world: HostWorld, attempt: OpenAttempt) -> bool:
-    if attempt.running is not None:
-        begun_at = attempt.begun_at or world.now()
-        outcome = _failed(attempt.running, begun_at, HostError(reasons.AGENT_RESTARTED), world.now())
-        outcome = _with_disk(world, attempt.order, outcome, cut_off=True)
-        _keep(world, attempt, outcome)
-        world.tell(_finished(attempt.order, outcome, interrupted=True))
-        return True
-    if attempt.outcomes:
-        *_, last = attempt.outcomes.values()
-        world.tell(_finished(attempt.order, last))
-    return False
+    # All that is known, and before what was cut short: that ends the attempt for control, which takes for skipped what
+    # it was not told of by then. What it heard before changes nothing.
+    for outcome in attempt.outcomes.values():
+        world.tell(_finished(attempt.order, outcome))
+    if attempt.running is None:
+        return False
+    begun_at = attempt.begun_at or world.now()
+    outcome = _failed(attempt.running, begun_at, HostError(reasons.AGENT_RESTARTED), world.now())
+    outcome = _with_disk(world, attempt.order, outcome, cut_off=True)
+    _keep(world, attempt, outcome)
+    world.tell(_finished(attempt.order, outcome, interrupted=True))
+    return True
 
 
 _WORK: dict[Event, Callable[[HostWorld, Event, HostOrder], Diagnostics | None]] = {

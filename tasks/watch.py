@@ -21,7 +21,7 @@ from tasks.giving_up import give_up, move_on
 from tasks.orders import write_report
 from tasks.runtime import World
 from tasks.steering import expire
-from workflows import alarms, names, timeouts
+from workflows import agents, alarms, names, timeouts
 from workflows.verdicts import Continue, Nudge, Reap, StartLane, Verdict, Wait, Withdraw
 
 logger = logging.getLogger(__name__)
@@ -29,8 +29,9 @@ logger = logging.getLogger(__name__)
 PAGE = 200
 
 
-def look_at_lanes(world: World, *, listening_since: float) -> int:
-    """Look at every lane whose time has come; how many there were."""
+def look_at_lanes(world: World, *, listening_since: Callable[[], float]) -> int:
+    """Look at every lane whose time has come; how many there were. `listening_since` says since when agents are heard:
+    it is asked for each page, for a store that was away meanwhile has heard nobody."""
     looked = 0
     while due := world.store.due(world.now(), limit=PAGE):
         _look_at_page(world, due, listening_since)
@@ -51,10 +52,10 @@ class _Sight:
     seen: AgentSeen | None
 
 
-def _look_at_page(world: World, due: Sequence[Due], listening_since: float) -> None:
+def _look_at_page(world: World, due: Sequence[Due], listening_since: Callable[[], float]) -> None:
     """Judge lanes, put off the next look at each, then act: what was not acted upon is found at that next look."""
-    now = world.now()
-    judged = [(sight, _judge_safely(world, sight, listening_since, now)) for sight in _sights(world, due)]
+    now, since = world.now(), listening_since()
+    judged = [(sight, _judge_safely(world, sight, since, now)) for sight in _sights(world, due)]
     world.store.postpone([(sight.due, _next_look(verdict, world.limits, now)) for sight, verdict in judged])
     waiting = cache(world.dispatch.waiting)
     for sight, verdict in judged:
@@ -232,9 +233,16 @@ def _look_at_lanes(world: World, deployment: Deployment) -> None:
 
 
 def round_of_watch(
-    world: World, *, listening_since: float, deployments_too: bool, alarms_too: bool = False, vanished_too: bool = False
+    world: World,
+    *,
+    listening_since: Callable[[], float],
+    deployments_too: bool,
+    alarms_too: bool = False,
+    vanished_too: bool = False,
+    forget_too: bool = False,
 ) -> None:
-    """One round: lanes always; whole deployments, their alarms and hosts that are no more when asked."""
+    """One round: lanes always; whole deployments, their alarms, hosts that are no more and what agents have left
+    unacknowledged when asked."""
     if not world.store.claim("watch", world.limits.takeover_seconds):
         return
     look_at_lanes(world, listening_since=listening_since)
@@ -243,3 +251,5 @@ def round_of_watch(
     if vanished_too and world.store.active(limit=1):
         # Whoever knows which hosts there are may take long to say so: that is nothing to wait for here.
         world.dispatch.look_for_vanished()
+    if forget_too:
+        world.dispatch.forget_unacked(agents.forgotten_before(world.now(), world.limits))

@@ -13,6 +13,8 @@ from celery.canvas import Signature
 from kombu import Queue
 from kombu.exceptions import OperationalError
 
+from adapters.broker.unacked import forget_unacked
+from config.queues import HOSTS_UNACKED, index_of
 from domain.deployments import Deployment, Lane
 from domain.errors import WorldError
 from domain.reports import HostReport
@@ -81,6 +83,10 @@ class CeleryDispatcher:
     def withdraw(self, queue: str, deployment_id: str) -> int:
         """Take back what waits in a host's queue of a deployment; what is of others stays there in its order."""
         return self._ask(lambda channel: _take_back(channel, queue, deployment_id))
+
+    def forget_unacked(self, before: float) -> None:
+        """Forget what agents took before then and neither acknowledged nor put back."""
+        self._ask(lambda channel: forget_unacked(channel, HOSTS_UNACKED, index_of(HOSTS_UNACKED), before=before))
 
     def _ask(self, ask: Callable[[Any], int]) -> int:
         """What a queue answers, 0 where it is not there: a broker closes the channel then, so each question has one of

@@ -15,6 +15,8 @@ from domain.reports import AgentHello, EventStatus
 from domain.values import Instant
 from workflows.silence import TRAVEL, patience
 
+FORGOTTEN = 86_400.0
+"""Seconds after which a message that an agent took and never acknowledged is forgotten, at the earliest."""
 USUAL = 10.0
 """Seconds between the words of an agent that does not say how often it speaks."""
 
@@ -31,6 +33,12 @@ def longest_silence(seen: AgentSeen, limits: Limits) -> float:
     """Seconds without a word after which the agent is taken for dead: those of the limits, where it speaks often enough
     to be known dead by then. Never before it would itself know that it was silent, for then it goes on."""
     return max(limits.silence_seconds, patience(seen.every) if seen.every else 0.0)
+
+
+def forgotten_before(now: Instant, limits: Limits) -> Instant:
+    """What an agent took before then and has not acknowledged is good for nothing any more: it may not begin it, by
+    whichever clock, and what is still wanted of it was sent again."""
+    return now - max(FORGOTTEN, 2.0 * limits.pickup_seconds)
 
 
 def has_missed_words(seen: AgentSeen, now: Instant) -> bool:

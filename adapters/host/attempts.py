@@ -83,14 +83,17 @@ class Attempts:
             if attempt.closed:
                 self._known.pop(attempt.order.attempt, None)
 
-    def unfinished(self) -> Iterator[Attempt]:
-        """Attempts on disk that are not closed, as a starting agent finds them."""
+    def left(self, *, since: float) -> Iterator[Attempt]:
+        """What a starting agent finds on disk: attempts that are not closed, and those that were written to after
+        `since` (epoch seconds)."""
         for path in sorted(self._folder.glob("*.jsonl")):
             with self._lock:
+                written_at = path.stat().st_mtime
                 attempt = self._known.get(path.stem) or self._load(path)
-                if attempt is None or attempt.closed:
+                if attempt is None or (attempt.closed and written_at <= since):
                     continue
-                self._known[path.stem] = attempt
+                if not attempt.closed:
+                    self._known[path.stem] = attempt
             yield attempt
 
     def forget(self, *, before: float) -> None:

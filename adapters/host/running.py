@@ -213,10 +213,11 @@ class _Running:
         tick = tick if self._pidfd is not None else min(tick, _NO_PIDFD_TICK)
         while not done():
             left = deadline - time.monotonic()
-            if left <= 0:
-                return False
-            for key, _ in self._selector.select(min(left, tick)):
+            # Who was suspended finds the time over and what came meanwhile unread: one more look, without waiting.
+            for key, _ in self._selector.select(min(max(left, 0.0), tick)):
                 key.data()
+            if left <= 0:
+                return done()
         return True
 
     def _note_exit(self) -> None:

@@ -1,5 +1,5 @@
 """What the engine may ask of a host's queue, on every broker: how much waits in it, to take back what is of one
-deployment, and to send a host's chain again."""
+deployment, to send a host's chain again, and to forget what a killed agent held."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 from celery import Celery
-from kombu import Producer, Queue
+from kombu import Connection, Producer, Queue
 
+from adapters.broker import unacked
+from config.queues import CONTROL_UNACKED, HOSTS_UNACKED, index_of, transport_options
 from domain.deployments import Lane
 from domain.reports import BundleSource, HostReport
 from tests.site import Site
@@ -147,6 +149,77 @@ def test_what_comes_after_is_taken_by_the_agent(dispatch: CeleryDispatcher, queu
     assert dispatch.waiting(queue) == 2
     assert deployments_of(taken(app, queue)) == [("d-2", 0), ("d-3", 0)]
     assert dispatch.waiting(queue) == 0
+
+
+def hold(app: Celery, queue: str) -> tuple[Any, Any]:
+    """The next message of a queue, in an agent's hands, and its connection."""
+    link = app.connection_for_write()
+    message = Queue(queue, channel=link.default_channel).get(no_ack=False)
+    assert message is not None
+    return message, link
+
+
+def test_a_message_in_hand_is_done_with_though_it_is_forgotten(
+    dispatch: CeleryDispatcher, queue: str, app: Celery
+) -> None:
+    send(queue, "d-1", "d-2")
+    message, link = hold(app, queue)
+    for _ in range(2):
+        dispatch.forget_unacked(time.time() + 3600)
+    message.ack()
+    link.close()
+    assert deployments_of(taken(app, queue)) == [("d-2", 1)]
+
+
+def in_hand(app: Celery, unacked: str = HOSTS_UNACKED) -> tuple[int, int]:
+    """How many messages a hash and its index have."""
+    with app.connection_for_write() as link:
+        channel: Any = link.default_channel
+        client = channel.client
+        return client.hlen(unacked), client.zcard(index_of(unacked))
+
+
+@pytest.mark.parametrize("app", ["redis"], indirect=True)
+def test_what_a_killed_agent_held_is_forgotten_once_it_is_old(
+    dispatch: CeleryDispatcher, queue: str, app: Celery
+) -> None:
+    send(queue, *["d-1"] * 3)
+    before = time.time()
+    held = [hold(app, queue) for _ in range(2)]
+    dispatch.forget_unacked(before)
+    assert in_hand(app) == (2, 2)
+    dispatch.forget_unacked(time.time() + 1)
+    assert in_hand(app) == (0, 0)
+    for _, link in held:
+        # Which would put back what it holds.
+        link.close()
+    assert dispatch.waiting(queue) == 1
+
+
+@pytest.mark.parametrize("app", ["redis"], indirect=True)
+def test_all_is_forgotten_however_much_there_is(
+    dispatch: CeleryDispatcher, queue: str, app: Celery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unacked, "AT_ONCE", 2)
+    send(queue, *["d-1"] * 5)
+    held = [hold(app, queue) for _ in range(5)]
+    dispatch.forget_unacked(time.time() + 1)
+    assert in_hand(app) == (0, 0)
+    for _, link in held:
+        link.close()
+
+
+@pytest.mark.parametrize("app", ["redis"], indirect=True)
+def test_what_control_holds_is_never_forgotten(dispatch: CeleryDispatcher, queue: str, app: Celery) -> None:
+    """It is delivered again."""
+    url = app.conf.broker_url
+    options = transport_options(url, "control", visibility_timeout=60)
+    send(queue, "d-1")
+    with Connection(url, transport_options=options) as link:
+        assert Queue(queue, channel=link.default_channel).get(no_ack=False) is not None
+        dispatch.forget_unacked(time.time() + 3600)
+        assert in_hand(app, CONTROL_UNACKED) == (1, 1)
+    assert deployments_of(taken(app, queue)) == [("d-1", 0)]
 
 
 @pytest.mark.parametrize("odd", [b"[1, 2", b"[]", b"[[7]]", b'{"order": 1}', b"\xff", b""])

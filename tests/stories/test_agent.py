@@ -112,6 +112,29 @@ def test_an_agent_dies_between_events(site: Site, tmp_path: Path, point: str) ->
     site.end(f"agent-{host}")
 
 
+def test_an_agent_dies_before_it_says_that_its_last_event_ended(site: Site, tmp_path: Path) -> None:
+    """Nobody waits for that word until the event's time is over: the next agent says it."""
+    host = "last-word"
+    group = group_of(site, host)
+    dying = site.start("dying", "Attempts.end", "after", "7", *arguments(site, host), module="tests.crashing")
+    present(site, host)
+    hold = f'until [ -e "{tmp_path}/go" ]; do sleep 0.02; done'
+    deployment_id = site.deploy(write_revision(tmp_path / "v1", {"ValidateService": hold}), group=group)
+
+    def running() -> bool:
+        record = site.world.store.target(deployment_id, host)
+        held = record.events.get(Event.VALIDATE_SERVICE) if record else None
+        return held is not None and held.status is EventStatus.IN_PROGRESS
+
+    wait_until(running, "the word that the last event began")
+    (tmp_path / "go").touch()
+    wait_until(lambda: dying.poll() is not None, "the end of the agent")
+    site.kill("dying")
+    site.agent(host)
+    assert site.ended(deployment_id, limit=30).status is DeploymentStatus.SUCCEEDED
+    site.end(f"agent-{host}")
+
+
 def test_a_second_agent_is_refused(site: Site) -> None:
     first = site.agent("twice")
     site.register(["twice"], role="twice")

@@ -36,7 +36,19 @@ def test_attempts_that_are_over_stay_on_disk_only(tmp_path: Path) -> None:
     replayed = journal.begin(again, Event.VALIDATE_SERVICE, at=NOW)
     assert not isinstance(replayed, bool)
     assert replayed.status is EventStatus.SUCCEEDED
-    assert list(journal.unfinished()) == []
+
+
+def test_a_starting_agent_finds_what_is_open_and_what_was_over_lately(tmp_path: Path) -> None:
+    journal = Attempts(tmp_path)
+    for name, event in (("old", Event.INSTALL), ("over", Event.VALIDATE_SERVICE), ("lately", Event.VALIDATE_SERVICE)):
+        attempt = journal.open(order(name))
+        assert attempt is not None
+        journal.begin(attempt, event, at=NOW)
+        journal.end(attempt, an_outcome(event))
+        os.utime(tmp_path / f"{name}.jsonl", (NOW, NOW + 1 if name == "lately" else NOW))
+    started = Attempts(tmp_path)
+    assert [attempt.order.attempt for attempt in started.left(since=NOW)] == ["lately", "old"]
+    assert list(started._known) == ["old"]
 
 
 def test_a_restart_begins_without_a_source_and_only_with_its_first_message(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -63,6 +64,26 @@ def test_a_script_that_takes_too_long_is_asked_to_end(site: ScriptSite) -> None:
     assert "script slow.sh did not end within its timeout of 1 seconds" in trouble.message
     assert trouble.log_tail.endswith("[stdout]tidied")
     assert not site.running()
+
+
+@pytest.mark.parametrize(("code", "expected"), [(0, None), (7, ErrorCode.SCRIPT_FAILED)])
+def test_a_script_that_ended_while_the_agent_was_suspended_did_not_take_too_long(
+    site: ScriptSite, monkeypatch: pytest.MonkeyPatch, code: int, expected: ErrorCode | None
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(running, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def sleep_until_long_after_its_end(line: str) -> None:
+        if line == "[stdout]ready":
+            pid = site.noted_pid("pid")
+            (site.work / "go").touch()
+            wait_until(lambda: not is_alive(pid))
+            now[0] += 3600.0
+
+    site.on_line = sleep_until_long_after_its_end
+    site.script("x.sh", f"echo $$ > $WORK/pid; echo ready; until [ -e $WORK/go ]; do sleep 0.02; done; exit {code}")
+    trouble = site.run(Script(location="x.sh", timeout=60), limits=SHORT)
+    assert (trouble.error_code if trouble else None) is expected
 
 
 def test_one_that_ignores_that_is_killed_with_its_children(site: ScriptSite) -> None:

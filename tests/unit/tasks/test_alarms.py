@@ -244,13 +244,13 @@ def test_looks_and_stops_are_counted(engine: Engine, alarm: MemoryAlarm, monkeyp
 
 def test_the_watch_sends_a_look_for_each_that_watches(engine: Engine, alarm: MemoryAlarm) -> None:
     watching = begun(engine)
-    round_of_watch(engine.world(), listening_since=NOW, deployments_too=True)
+    round_of_watch(engine.world(), listening_since=lambda: NOW, deployments_too=True)
     assert not engine.sent.named("look_at_alarms")
     look_at_deployments(engine.world(), alarms_too=True)
     assert engine.sent.named("look_at_alarms") == [(watching,)]
     alarm.set(AlarmState.ALARM)
     look_at_alarms(watching)
-    round_of_watch(engine.world(), listening_since=NOW, deployments_too=True, alarms_too=True)
+    round_of_watch(engine.world(), listening_since=lambda: NOW, deployments_too=True, alarms_too=True)
     assert len(engine.sent.named("look_at_alarms")) == 1
 
 

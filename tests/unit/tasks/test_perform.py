@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,9 @@ from domain.errors import InstallError
 from domain.keeping import Restoring
 from domain.lifecycle import Event
 from domain.reports import AgentReport, ErrorCode, EventFinished, EventStatus, HostReport, LogLines, Outcome
-from tasks.perform import LONGEST_MESSAGE, carry_out, refuse, report_interrupted
+from tasks.perform import LONGEST_MESSAGE, TELL_AGAIN, carry_out, refuse, report_interrupted
 from tests.unit.tasks.agent_world import SOURCE, a_host, raises
-from tests.unit.workflows.engine_values import ALL_WELL, an_order, outcomes_of
+from tests.unit.workflows.engine_values import ALL_WELL, NOW, an_order, outcomes_of
 from workflows.events import events_for
 
 FULL = OSError(28, "No space left on device")
@@ -142,6 +143,32 @@ def test_a_damaged_journal_keeps_no_other_attempt_from_being_told_of(tmp_path: P
         journal.write(b'\xff\xfe\n"text"\n{"ended": {}}\nhalf a li')
     assert report_interrupted(a_host(tmp_path, told)) == 2
     assert [outcome.event for outcome in finished(told)] == [Event.DOWNLOAD_BUNDLE] * 2
+
+
+def test_a_restart_tells_all_that_ran_before_what_was_cut_short(tmp_path: Path) -> None:
+    """Control ends the attempt with what was cut short, and takes for skipped what it was not told of by then."""
+    events = events_for()[:4]
+    before = a_host(tmp_path, [], install=raises(SystemExit()))
+    ran = [carry_out(before, event, report()).outcomes[0] for event in events[:-1]]
+    with pytest.raises(SystemExit):
+        carry_out(before, Event.INSTALL, report())
+    told: list[AgentReport] = []
+    assert report_interrupted(a_host(tmp_path, told)) == 1
+    assert finished(told)[:-1] == ran
+    assert finished(told)[-1].event is Event.INSTALL
+    assert [each.interrupted for each in told if isinstance(each, EventFinished)] == [False] * 3 + [True]
+
+
+def test_a_restart_tells_of_attempts_that_were_over_lately(tmp_path: Path) -> None:
+    """The word of the last event's end may have been lost with the process; in time control gives the host up."""
+    before = a_host(tmp_path, [])
+    ran = [carry_out(before, event, report()).outcomes[0] for event in events_for()]
+    (journal,) = (tmp_path / "attempts").iterdir()
+    for age, expected in ((TELL_AGAIN, []), (TELL_AGAIN - 1, ran)):
+        os.utime(journal, (NOW - age, NOW - age))
+        told: list[AgentReport] = []
+        assert report_interrupted(a_host(tmp_path, told)) == 0
+        assert finished(told) == expected
 
 
 def test_a_cut_off_install_says_what_is_on_the_disk(tmp_path: Path) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from domain.deployments import Deployment, Lane
+from domain.deployments import Deployment, EventRecord, Lane
 from domain.errors import WorldError
 from domain.group_options import DeploymentStyle
 from domain.lifecycle import Event
@@ -19,9 +20,11 @@ from tasks.recording import nobody_listens, record, say_listening
 from tasks.watch import look_at_deployments, look_at_lanes
 from tests.unit.tasks.engine import Engine
 from tests.unit.workflows.engine_values import NOW, a_deployment, taken
-from workers import watch
+from workers import ears, watch
+from workers.ears import Ears
 from workers.slots import Slots
 from workflows import timeouts
+from workflows.agents import FORGOTTEN
 
 
 def a_lane(engine: Engine, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
@@ -71,7 +74,7 @@ def test_a_lane_that_meets_a_bug_keeps_no_other_waiting(
     monkeypatch.setattr(timeouts, "judge", odd_judge)
     monkeypatch.setattr(engine.sent, "waiting", odd_queue, raising=False)
     put_off = postponed(engine, monkeypatch)
-    assert look_at_lanes(engine.world(), listening_since=NOW - 60) == 2
+    assert look_at_lanes(engine.world(), listening_since=lambda: NOW - 60) == 2
     assert put_off == [0, 1]
     assert [args[2].number for args in engine.sent.named("run_host")] == [1]
 
@@ -84,7 +87,7 @@ def test_what_is_sent_again_does_not_outlive_the_lane(engine: Engine, monkeypatc
     monkeypatch.setattr(engine.sent, "run_host", lambda *_, **more: sent.append(more), raising=False)
     engine.now = NOW + 190
     engine.store.record([Heard(AgentHello(host="web-0", at=engine.now, ahead=7, every=10, slots=1))])
-    look_at_lanes(engine.world(), listening_since=NOW - 60)
+    look_at_lanes(engine.world(), listening_since=lambda: NOW - 60)
     # It waits since sixty seconds before now, and has three hundred.
     assert sent == [{"good_for": 50, "ahead": 7}]
 
@@ -99,7 +102,7 @@ def test_what_takes_too_long_to_be_made_is_not_sent_any_more(engine: Engine, mon
 
     monkeypatch.setattr(engine.sent, "waiting", lambda _: 0, raising=False)
     monkeypatch.setattr(engine.links, "source_of", slow)
-    look_at_lanes(engine.world(), listening_since=NOW - 60)
+    look_at_lanes(engine.world(), listening_since=lambda: NOW - 60)
     assert not engine.sent.named("run_host")
 
 
@@ -108,7 +111,7 @@ def test_what_waits_in_a_hosts_queue_is_not_sent_again(engine: Engine, monkeypat
     backlog = {"host.web-0": 3, "host.web-1": 0}
     monkeypatch.setattr(engine.sent, "waiting", backlog.__getitem__, raising=False)
     put_off = postponed(engine, monkeypatch)
-    look_at_lanes(engine.world(), listening_since=NOW - 60)
+    look_at_lanes(engine.world(), listening_since=lambda: NOW - 60)
     assert [args[2].number for args in engine.sent.named("run_host")] == [1]
     assert put_off == [0, 1]
 
@@ -122,7 +125,7 @@ def test_what_has_expired_is_sent_again_whatever_waits_there(engine: Engine, mon
     engine.now = NOW + 245
     engine.store.record([Heard(hello.model_copy(update={"at": engine.now, "full_at": engine.now}))])
     put_off = postponed(engine, monkeypatch)
-    look_at_lanes(engine.world(), listening_since=NOW - 60)
+    look_at_lanes(engine.world(), listening_since=lambda: NOW - 60)
     assert put_off == [0]
     assert [args[2].number for args in engine.sent.named("run_host")] == [0]
 
@@ -137,7 +140,7 @@ def test_who_waits_for_a_busy_agent_is_not_given_up_at_the_first_word_of_the_nex
     hello = AgentHello(host="web-0", at=engine.now, every=10, running=0, slots=load.slots, full_at=load.full_at)
     record(engine.world(), [AgentReports(host="web-0", reports=(hello,))])
     monkeypatch.setattr(engine.sent, "waiting", lambda _: 0, raising=False)
-    look_at_lanes(engine.world(), listening_since=NOW - 60)
+    look_at_lanes(engine.world(), listening_since=lambda: NOW - 60)
     assert len(engine.sent.named("run_host")) == 1
     assert not engine.sent.named("continue_lane")
 
@@ -151,7 +154,7 @@ def test_every_agent_is_told_that_its_host_was_given_up_also_one_that_seems_dead
     engine.store.record([Heard(AgentHello(host="web-1", at=engine.now, every=10, slots=1))])
     told: list[object] = []
     monkeypatch.setattr(engine.sent, "stop_hosts", lambda _, **more: told.append(more), raising=False)
-    look_at_lanes(engine.world(), listening_since=NOW - 60)
+    look_at_lanes(engine.world(), listening_since=lambda: NOW - 60)
     assert len(engine.sent.named("continue_lane")) == 2
     assert told == [{"now": True, "agents": [name]} for name in ("web-0", "web-1")]
 
@@ -176,7 +179,7 @@ def test_hosts_that_are_no_more_are_looked_for_at_intervals_while_something_runs
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch, "EVERY", 0.0)
-    monkeypatch.setattr(watch, "nobody_listens", lambda _: False)
+    monkeypatch.setattr(ears, "nobody_listens", lambda _: False)
 
     def looks(seconds: int) -> int:
         end, until = threading.Event(), engine.now + seconds
@@ -196,6 +199,26 @@ def test_hosts_that_are_no_more_are_looked_for_at_intervals_while_something_runs
     assert looks(60) in {4, 5}
 
 
+def test_what_agents_left_unacknowledged_is_forgotten_once_an_hour(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "EVERY", 0.0)
+    monkeypatch.setattr(ears, "nobody_listens", lambda _: False)
+    end, start = threading.Event(), engine.now
+
+    def tick() -> float:
+        engine.now += 10
+        if engine.now >= start + 2.5 * watch.FORGET_EVERY:
+            end.set()
+        return engine.now
+
+    watch.run_watch(replace(engine.world(), now=tick), end)
+    moments = [before for (before,) in engine.sent.named("forget_unacked")]
+    assert len(moments) == 3
+    assert all(later - sooner >= watch.FORGET_EVERY for sooner, later in pairwise(moments))
+    assert moments[0] <= engine.now - FORGOTTEN
+
+
 def test_a_store_that_is_away_ends_the_round(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     a_lane(engine, monkeypatch, 1)
 
@@ -204,13 +227,13 @@ def test_a_store_that_is_away_ends_the_round(engine: Engine, monkeypatch: pytest
 
     monkeypatch.setattr(engine.store, "seen", away)
     with pytest.raises(WorldError):
-        look_at_lanes(engine.world(), listening_since=NOW - 60)
+        look_at_lanes(engine.world(), listening_since=lambda: NOW - 60)
 
 
 def test_a_host_whose_revision_is_out_of_reach_fails_at_once(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     a_lane(engine, monkeypatch, 1)
     engine.links.gone = True
-    look_at_lanes(engine.world(), listening_since=NOW - 60)
+    look_at_lanes(engine.world(), listening_since=lambda: NOW - 60)
     ((_, _, _, report),) = engine.sent.named("continue_lane")
     assert report.order.source is None
     assert [outcome.status for outcome in report.outcomes] == [EventStatus.FAILED]
@@ -221,7 +244,7 @@ def test_a_place_of_revisions_that_is_away_ends_no_round(engine: Engine, monkeyp
     a_lane(engine, monkeypatch, 2)
     engine.links.fault = WorldError("S3 does not answer")
     put_off = postponed(engine, monkeypatch)
-    assert look_at_lanes(engine.world(), listening_since=NOW - 60) == 2
+    assert look_at_lanes(engine.world(), listening_since=lambda: NOW - 60) == 2
     assert put_off == [0, 1]
     assert not engine.sent.named("run_host")
 
@@ -241,23 +264,46 @@ def test_the_watch_lives_through_a_bug(engine: Engine, monkeypatch: pytest.Monke
     assert len(rounds) == 3
 
 
-def test_silence_counts_only_while_somebody_listens(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While no recorder runs, agents seem silent; the watch counts from the moment when one listens again."""
+@pytest.mark.parametrize("where", ["due", "watched", "seen"])
+def test_silence_counts_from_the_return_of_a_store_that_was_away_in_the_middle_of_a_look(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    engine.store.record([Heard(AgentHello(host="web-0", at=NOW, every=1))])
+    a_lane(engine, monkeypatch, 1)
+    running = taken("web-0", events={Event.APPLICATION_STOP: EventRecord(status="InProgress", start_time=NOW - 5)})
+    lane = Lane(number=0, step=1, target_id="web-0", attempt="t-1", taken_at=NOW - 60)
+    monkeypatch.setattr(engine.store, "watched", lambda due: [(lane, running) for _ in due])
+    honest = getattr(engine.store, where)
+
+    def answer_late(*given: object, **named: object) -> object:
+        engine.now = NOW + 1000
+        return honest(*given, **named)
+
+    since = Ears(engine.world()).since
+    monkeypatch.setattr(engine.store, where, answer_late)
+    look_at_lanes(engine.world(), listening_since=since)
+    assert engine.now == NOW + 1000
+    assert not engine.sent.named("continue_lane")
+
+
+def test_a_broker_that_does_not_answer_has_heard_nobody(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     end = threading.Event()
     since: list[float] = []
-    deaf = iter([False, True, False])
 
-    def look(_: object, *, listening_since: float, **__: bool) -> None:
-        since.append(listening_since - NOW)
-        engine.now += 100
+    def look(_: object, *, listening_since: Callable[[], float], **__: bool) -> None:
+        since.append(listening_since() - NOW)
+        engine.now += 1
         if len(since) == 3:
             end.set()
+        if len(since) == 2:
+            raise WorldError("the broker is away")
 
-    monkeypatch.setattr(watch, "nobody_listens", lambda _: next(deaf))
+    monkeypatch.setattr(ears, "EVERY", 3600.0)
+    monkeypatch.setattr(ears, "nobody_listens", lambda _: False)
     monkeypatch.setattr(watch, "round_of_watch", look)
     monkeypatch.setattr(watch, "EVERY", 0.0)
     watch.run_watch(engine.world(), end)
-    assert since == [0, 100, 100]
+    assert since == [0, 0, 2]
 
 
 def test_a_recorder_is_heard_by_every_watch(engine: Engine) -> None:

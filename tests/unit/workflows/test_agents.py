@@ -12,7 +12,7 @@ from domain.lifecycle import Event
 from domain.limits import Limits
 from domain.reports import EventStatus
 from tests.unit.workflows.engine_values import EVENTS, NOW, a_record, held, taken
-from workflows.agents import has_missed_words, is_busy, longest_silence, word_on
+from workflows.agents import FORGOTTEN, forgotten_before, has_missed_words, is_busy, longest_silence, word_on
 from workflows.events import events_for
 
 STOP = EVENTS[0]
@@ -68,3 +68,8 @@ def test_how_often_an_agent_speaks_says_when_it_is_silent() -> None:
     assert longest_silence(seen(0), limits) == 5
     assert has_missed_words(seen(23), NOW)
     assert not has_missed_words(seen(23, every=60), NOW)
+
+
+@pytest.mark.parametrize(("pickup", "expected"), [(300, FORGOTTEN), (100_000, 200_000)])
+def test_what_an_agent_may_still_begin_is_not_forgotten(pickup: int, expected: float) -> None:
+    assert NOW - forgotten_before(NOW, Limits(pickup_seconds=pickup)) == expected

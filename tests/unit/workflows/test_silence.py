@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from itertools import accumulate
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.fleet import AgentSeen
 from domain.limits import Limits
 from workflows.agents import longest_silence
-from workflows.silence import Spoken, may_be_given_up, patience, spoke
+from workflows.silence import LAPSE, Hearing, Spoken, counts_from, looked, may_be_given_up, patience, spoke
 
 EVERY = 10.0
 
@@ -80,3 +81,23 @@ def test_whoever_is_given_up_for_silence_knows_that_it_may_be(
         if arrived <= now:
             spoken = spoke(spoken, began=start, now=arrived, every=every)
     assert may_be_given_up(spoken, since=began, now=now, every=every)
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        pytest.param(100 + LAPSE, 0, id="known to be heard"),
+        pytest.param(100.1 + LAPSE, 100.1 + LAPSE, id="nobody has known for a while"),
+    ],
+)
+def test_silence_counts_only_while_it_is_known_that_agents_are_heard(now: float, expected: float) -> None:
+    hearing = Hearing(since=0, known_at=100)
+    assert counts_from(hearing, now=now) == expected
+    assert looked(hearing, heard=True, now=now) == Hearing(since=expected, known_at=now)
+
+
+def test_what_nobody_listened_to_counts_from_the_end_of_that() -> None:
+    deaf = looked(Hearing(since=0, known_at=100), heard=False, now=101)
+    assert deaf == Hearing(since=101, known_at=101)
+    again = looked(deaf, heard=True, now=102)
+    assert counts_from(again, now=103) == 101
