@@ -100,11 +100,12 @@ def _result(answer: Answer) -> Mapping[str, Any]:
         told = None
     members = told if isinstance(told, dict) else {}
     problem = shown(str(members.get("error", ""))) if members else shown(answer.body[:200].decode(errors="replace"))
+    said = f"({answer.status}): {problem}" if problem.strip("'") else f"({answer.status})"
     if answer.status in _LASTING:
-        raise AlarmUnreadable(f"Prometheus refuses the query ({answer.status}): {problem}")
+        raise AlarmUnreadable(f"Prometheus refuses the query {said}")
     data = members.get("data")
     if answer.status != 200 or members.get("status") != "success" or not isinstance(data, dict):
-        raise WorldError(f"Prometheus does not answer the query as it should ({answer.status}): {problem}")
+        raise WorldError(f"Prometheus does not answer the query as it should {said}")
     return data
 
 

@@ -85,7 +85,7 @@ def test_prometheus_is_asked_by_its_own_rules() -> None:
         (404, b"<html>", WorldError, "(404): '<html>'"),
         (422, b'{"status":"error","error":"many-to-many"}', WorldError, "(422): 'many-to-many'"),
         (503, b'{"status":"error","error":"timed out"}', WorldError, "(503): 'timed out'"),
-        (302, b"", WorldError, "(302)"),
+        (302, b"", WorldError, "as it should (302)"),
         (200, b'{"status":"error","error":"odd"}', WorldError, "(200): 'odd'"),
         (200, b"no json", WorldError, "'no json'"),
         (200, b"[1]", WorldError, "'[1]'"),

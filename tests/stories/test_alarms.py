@@ -289,7 +289,7 @@ def test_while_the_state_of_an_alarm_is_not_known_the_deployment_says_what_it_wa
 UNREADABLE = {
     "code": "ALARM_ACTIVE",
     "message": f"The deployment was stopped, for the state of its alarms cannot be read: '{PROMETHEUS}': Prometheus "
-    "does not answer the query as it should (503): ''. Mend that, or set ignorePollAlarmFailure to deploy "
+    "does not answer the query as it should (503). Mend that, or set ignorePollAlarmFailure to deploy "
     "all the same.",
 }
 

@@ -170,7 +170,7 @@ def test_in_a_stop_a_host_is_skipped_only_if_its_agent_cannot_have_begun(
     engine.store.record([Heard(AgentHello(host="web-0", at=heard, every=10, slots=1))])
     engine.now = NOW
     monkeypatch.setattr(engine.sent, "withdraw", lambda *_: taken_back, raising=False)
-    look_at_lanes(engine.world(), listening_since=NOW - 600)
+    look_at_lanes(engine.world(), listening_since=lambda: NOW - 600)
     sent = [args[3] for args in engine.sent.named("continue_lane")]
     assert [report.outcomes for report in sent] == ([()] if taken_back or heard > NOW - 48 else [])
 
