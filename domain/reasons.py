@@ -88,6 +88,9 @@ NO_EARLIER_SUCCESS = (
     "The deployment cannot be rolled back: no earlier deployment to the group has succeeded. Deploy a good revision."
 )
 NO_GROUP = "The deployment cannot be rolled back: its deployment group has been deleted."
+NOBODY_TO_ROLL_BACK = (
+    "None of the instances that the deployment {failed} had touched is there any more, so nothing was brought back."
+)
 NOTHING_TO_ROLL_BACK = "There is nothing to roll back: the deployment ended before it touched an instance."
 TRAFFIC_STAYED = "There is nothing to roll back: no traffic was shifted, and the original instances serve as before."
 NO_ORIGINALS = "The deployment cannot be rolled back: there were no original instances to shift traffic back to."

@@ -394,6 +394,9 @@ def too_many(total: int, quotas: Quotas) -> ErrorInformation | None:
 def _lay_out(deployment: Deployment, total: int, zones: Sequence[int], now: Instant, limits: Limits) -> Change:
     counted = _counted(deployment, total)
     if not counted.total:
+        if deployment.rolls_back:
+            nobody = reasons.NOBODY_TO_ROLL_BACK.format(failed=deployment.rolls_back)
+            counted = counted.model_copy(update={"status_messages": (*counted.status_messages, nobody)})
         return ended(_under_way(counted, (), now).deployment, DeploymentStatus.SUCCEEDED, None, now=now)
     phases = _phases(counted, total, zones, limits)
     if any(phase.kind.on_hosts and not phase.lanes for phase in phases):

@@ -158,7 +158,10 @@ def test_in_place_it_goes_to_the_hosts_that_were_touched() -> None:
     under_way = laid_out(back(ended("Failed", LOST, *ALL, total=10, floor=7)), 4, matched=10)
     (phase,) = under_way.phases
     assert (phase.kind, phase.count, phase.lanes, phase.events) == (PhaseKind.ROLLOUT, 4, 3, EVENTS)
-    assert laid_out(back(ended("Failed", LOST, *ALL)), 0, matched=3).status == "Succeeded"
+    nobody = laid_out(back(ended("Failed", LOST, *ALL)), 0, matched=3)
+    assert nobody.status == "Succeeded"
+    (told,) = nobody.status_messages
+    assert told.startswith("None of the instances that the deployment d-AAAAAAAAA had touched is there any more")
 
 
 def test_blue_green_it_moves_traffic_back_and_takes_green_out() -> None:
