@@ -202,7 +202,8 @@ class EventFinished(Value):
 
 
 class LogLines(Value):
-    """Lines a script wrote, as they come; `first` counts lines of the event from 0."""
+    """Lines a script wrote, or what load balancers said, as they come; `first` counts lines of the event from 0, and
+    numbers may be passed over."""
 
     kind: Literal["log"] = "log"
     deployment_id: str

@@ -4,13 +4,13 @@ them are there. Harmless when repeated: what a balancer was told before, it is t
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from celery import Task, shared_task
 from celery.exceptions import Ignore
 
-from domain.deployments import Deployment, EventRecord, TargetRecord
+from domain.deployments import Deployment, TargetRecord
 from domain.errors import BalancerRefuses, CannotBegin, SlipwayError, WorldError
 from domain.group_options import LoadBalancerInfo
 from domain.lifecycle import Event
@@ -31,20 +31,21 @@ logger = logging.getLogger(__name__)
 @shared_task(
     name=names.event_task(Event.BLOCK_TRAFFIC), bind=True, acks_late=True, ignore_result=True, max_retries=None
 )
-def block_traffic(self: Task[Any, Any], report: dict[str, Any]) -> Reported:
-    """Take a host out of traffic; done once no request is on its way to it."""
-    return _carry_out(self, Event.BLOCK_TRAFFIC, HostReport.model_validate(report))
+def block_traffic(self: Task[Any, Any], report: dict[str, Any], said: str = "") -> Reported:
+    """Take a host out of traffic; done once no request is on its way to it. `said` is what the balancers said at the
+    look before, and told then."""
+    return _carry_out(self, Event.BLOCK_TRAFFIC, HostReport.model_validate(report), said)
 
 
 @shared_task(
     name=names.event_task(Event.ALLOW_TRAFFIC), bind=True, acks_late=True, ignore_result=True, max_retries=None
 )
-def allow_traffic(self: Task[Any, Any], report: dict[str, Any]) -> Reported:
+def allow_traffic(self: Task[Any, Any], report: dict[str, Any], said: str = "") -> Reported:
     """Let a host back into traffic; done once the balancers found it healthy."""
-    return _carry_out(self, Event.ALLOW_TRAFFIC, HostReport.model_validate(report))
+    return _carry_out(self, Event.ALLOW_TRAFFIC, HostReport.model_validate(report), said)
 
 
-def _carry_out(task: Task[Any, Any], event: Event, report: HostReport) -> Reported:
+def _carry_out(task: Task[Any, Any], event: Event, report: HostReport, said: str) -> Reported:
     order = report.order
     with working_on(
         deployment_id=order.deployment_id, application=order.application_name, target_id=order.target_id, event=event
@@ -56,21 +57,22 @@ def _carry_out(task: Task[Any, Any], event: Event, report: HostReport) -> Report
         with alone(world, f"traffic:{order.deployment_id}:{order.target_id}", world.limits.takeover_seconds) as mine:
             if not mine:
                 raise Ignore("another look is under way")
-            outcome = look(world, event, order)
+            outcome = look(world, event, order, said)
         if isinstance(outcome, balancing.LookAgain):
-            _look_later(task, world, order, outcome.seconds)
+            _look_later(task, world, order, outcome)
         return Reported(report.plus(outcome))
 
 
-def _look_later(task: Task[Any, Any], world: World, order: HostOrder, seconds: float) -> NoReturn:
+def _look_later(task: Task[Any, Any], world: World, order: HostOrder, looked: balancing.LookAgain) -> NoReturn:
     # The message's own life begins anew: its first one was for being taken up.
-    expires = world.limits.pickup_seconds + seconds
+    expires = world.limits.pickup_seconds + looked.seconds
     again: Any = task.retry
     # Without its words Flower and the logs would show the whole report.
-    raise again(countdown=seconds, expires=expires, argsrepr=canvas.about_host(order), kwargsrepr="")
+    shown = {"argsrepr": canvas.about_host(order), "kwargsrepr": ""}
+    raise again(kwargs={"said": looked.said}, countdown=looked.seconds, expires=expires, **shown)
 
 
-def look(world: World, event: Event, order: HostOrder) -> Outcome | balancing.LookAgain:
+def look(world: World, event: Event, order: HostOrder, said: str = "") -> Outcome | balancing.LookAgain:
     """One look at the balancers: how the event ended, or when to look again. Raises Ignore for an attempt that is not
     the target's present one."""
     deployment = world.store.deployment(order.deployment_id)
@@ -83,19 +85,20 @@ def look(world: World, event: Event, order: HostOrder) -> Outcome | balancing.Lo
         return known
     if deployment.stopping and held is None:
         return _ended(world, order, Outcome(event=event, status=EventStatus.SKIPPED))
-    outcome = _look(world, event, order, deployment, record, held)
+    outcome, lines = _look(world, event, order, deployment, record, said)
     if isinstance(outcome, balancing.LookAgain):
         return outcome
-    kept = _ended(world, order, outcome)
+    kept = _ended(world, order, outcome, *lines)
     if kept.status is EventStatus.FAILED:
         _undo(world, event, deployment, record)
     return kept
 
 
 def _look(
-    world: World, event: Event, order: HostOrder, deployment: Deployment, record: TargetRecord, held: EventRecord | None
-) -> Outcome | balancing.LookAgain:
-    now = world.now()
+    world: World, event: Event, order: HostOrder, deployment: Deployment, record: TargetRecord, said: str
+) -> tuple[Outcome | balancing.LookAgain, list[Heard]]:
+    """What a look comes to, and what is still to be told of one that was the last."""
+    now, held = world.now(), record.events.get(event)
     began = held.start_time if held and held.start_time else now
     try:
         balancers = world.balancers.of(deployment.load_balancer_info or LoadBalancerInfo())
@@ -105,11 +108,15 @@ def _look(
             name: _standing(_STEPS[event], balancer, record, now - began) for name, balancer in balancers.items()
         }
     except (BalancerRefuses, CannotBegin) as error:
-        return balancing.failed(event, error.message, began=began, now=now)
+        return balancing.failed(event, error.message, began=began, now=now), []
     verdict = balancing.judge(event, standings, began=began, now=now, limit=order.event_limit, deployment=deployment)
+    words = balancing.words(standings)
+    news = [_line(event, order, words, balancing.line_number(began, now))] if words != said else []
     if isinstance(verdict, balancing.LookAgain):
-        _tell_waiting(world, event, order, began, now + verdict.seconds)
-    return verdict
+        _tell_waiting(world, event, order, began, now + verdict.seconds, news)
+        return verdict, []
+    # Why it failed is in its diagnostics.
+    return verdict, news if verdict.status is EventStatus.SUCCEEDED else []
 
 
 Step = Callable[[LoadBalancer, TargetRecord, float], Standing]
@@ -183,15 +190,22 @@ def _taken_over(world: World, deployment: Deployment) -> bool:
 
 def _tell_start(world: World, event: Event, order: HostOrder, began: float, balancers: tuple[str, ...]) -> None:
     words = {Event.BLOCK_TRAFFIC: "out of traffic at", Event.ALLOW_TRAFFIC: "into traffic at"}[event]
-    line = f"{order.target_id} {words} {', '.join(balancers)}"
+    line = _line(event, order, f"{order.target_id} {words} {', '.join(balancers)}", 0)
     ids = {"deployment_id": order.deployment_id, "target_id": order.target_id, "attempt": order.attempt}
     told = EventStarted(event=event, at=began, limit=order.event_limit, **ids)
-    log = LogLines(event=event, first=0, lines=(line,), **ids)
-    world.store.record([Heard(told, began + world.limits.nudge_seconds), Heard(log)])
+    world.store.record([Heard(told, began + world.limits.nudge_seconds), line])
 
 
-def _tell_waiting(world: World, event: Event, order: HostOrder, began: float, again_at: float) -> None:
-    """Told again, so that the watch knows that somebody looks."""
+def _line(event: Event, order: HostOrder, text: str, number: int) -> Heard:
+    """A line of the event's log, as hooks have theirs."""
+    ids = {"deployment_id": order.deployment_id, "target_id": order.target_id, "attempt": order.attempt}
+    return Heard(LogLines(event=event, first=number, lines=(text,), **ids))
+
+
+def _tell_waiting(
+    world: World, event: Event, order: HostOrder, began: float, again_at: float, news: Sequence[Heard]
+) -> None:
+    """Told again, so that the watch knows that somebody looks, and what the balancers say if that is news."""
     told = EventStarted(
         deployment_id=order.deployment_id,
         target_id=order.target_id,
@@ -200,15 +214,15 @@ def _tell_waiting(world: World, event: Event, order: HostOrder, began: float, ag
         at=began,
         limit=order.event_limit,
     )
-    world.store.record([Heard(told, again_at + world.limits.nudge_seconds)])
+    world.store.record([Heard(told, again_at + world.limits.nudge_seconds), *news])
 
 
-def _ended(world: World, order: HostOrder, outcome: Outcome) -> Outcome:
-    """The outcome that is kept: this one, or another that came first."""
+def _ended(world: World, order: HostOrder, outcome: Outcome, *lines: Heard) -> Outcome:
+    """The outcome that is kept, behind the last lines of its log: this one, or another that came first."""
     finished = EventFinished(
         deployment_id=order.deployment_id, target_id=order.target_id, attempt=order.attempt, outcome=outcome
     )
-    world.store.record([Heard(finished, world.now() + world.limits.nudge_seconds)])
+    world.store.record([*lines, Heard(finished, world.now() + world.limits.nudge_seconds)])
     record = world.store.target(order.deployment_id, order.target_id)
     kept = balancing.outcome_on_record(outcome.event, record.events.get(outcome.event)) if record else None
     logger.info("%s %s", outcome.event, (kept or outcome).status)

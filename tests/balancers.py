@@ -232,6 +232,11 @@ backend web
 backend odd
     server blind 127.0.0.1:{one}
     server follows 127.0.0.1:{one} track web/web-1
+backend named
+    option httpchk GET /health
+    default-server inter 100ms rise 2 fall 2
+    server byname localhost:{two} check
+    server noport 127.0.0.1 check port {two}
 """
 
 

@@ -14,18 +14,22 @@ from domain.lifecycle import Event
 from domain.reports import Diagnostics, ErrorCode, EventStatus, Outcome
 from domain.traffic import Standing
 from domain.values import Instant
+from workflows.triggering import printable
 
 SOONEST = 0.1
 LATEST = 2.0
+MOST_WORDS = 300
+"""Characters of what one balancer says at a time."""
 SHARE = 0.1
 """A host is looked at again once it has waited a tenth longer than it had."""
 
 
 @dataclass(frozen=True, slots=True)
 class LookAgain:
-    """Not there yet: look again after so many seconds."""
+    """Not there yet: look again after so many seconds. `said` is what the balancers said now."""
 
     seconds: float
+    said: str = ""
 
 
 def next_look(waited: float) -> float:
@@ -48,16 +52,25 @@ def judge(
     if deployment.cutting:
         return failed(event, reasons.BALANCER_CUT, began=began, now=now)
     if now - began >= limit:
-        text = reasons.BALANCER_TIMEOUT.format(seconds=round(limit), last=words(standings))
+        unfinished = {name: standing for name, standing in standings.items() if not standing.done}
+        text = reasons.BALANCER_TIMEOUT.format(seconds=round(limit), last=words(unfinished))
         return failed(event, text, began=began, now=now, code=ErrorCode.SCRIPT_TIMED_OUT)
-    return LookAgain(min(next_look(now - began), began + limit - now))
+    return LookAgain(min(next_look(now - began), began + limit - now), words(standings))
 
 
 def words(standings: Mapping[str, Standing]) -> str:
-    """What the balancers that are not done say."""
-    waiting = [f"{name}: {standing.detail or 'not there yet'}" for name, standing in standings.items()]
-    unfinished = [text for text, standing in zip(waiting, standings.values(), strict=True) if not standing.done]
-    return "; ".join(unfinished or waiting)
+    """What each balancer says, for one line. Those that are done are in it: one may have given up on requests."""
+    return "; ".join(f"{name}: {_detail(standing)}" for name, standing in standings.items())
+
+
+def _detail(standing: Standing) -> str:
+    return printable(standing.detail, MOST_WORDS) or ("done" if standing.done else "not there yet")
+
+
+def line_number(began: Instant, now: Instant) -> int:
+    """The number of a look's line in the event's log, behind that of its start. Nobody has to know how many lines there
+    are: a look that is made again by another process tells none twice and hides none."""
+    return 1 + max(0, round((now - began) * 1000))
 
 
 def failed(

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from domain.errors import BalancerRefuses, CannotBegin
 from domain.fleet import Target
@@ -19,6 +19,9 @@ _HOST = re.compile(
 _BRACKETED = re.compile(r"\[([0-9A-Fa-f:.]{2,45})\](?::([0-9]{1,5}))?")
 _SHOWN = 80
 
+Place = tuple[str, int | None]
+"""Where something listens: host, IPv6 without brackets, and port if that is known."""
+
 
 def server_name(text: str) -> str:
     """The text if it can be the name of a server; raises BalancerRefuses."""
@@ -30,7 +33,7 @@ def server_name(text: str) -> str:
     return text
 
 
-def place_of(target: Target, default_port: int | None) -> tuple[str, int | None] | None:
+def place_of(target: Target, default_port: int | None) -> Place | None:
     """Where a host's application listens, as far as it is known; IPv6 without brackets. Raises BalancerRefuses for what
     is no address."""
     if not target.address:
@@ -63,11 +66,43 @@ def joined(host: str, port: int | None) -> str:
     return bracketed if port is None else f"{bracketed}:{port}"
 
 
-def is_at(listed: str, place: tuple[str, int | None]) -> bool:
-    """Whether a balancer's `host:port` is that place; where the port is not known, any will do."""
-    host, port = place
-    bare = listed.rpartition(":")[0] if port is None else listed
-    return bare == joined(host, port)
+def listed_place(listed: str) -> Place:
+    """The place that a balancer lists as `host:port` or as a host alone."""
+    host, mark, port = listed.rpartition(":")
+    if mark and port.isascii() and port.isdigit():
+        return host.strip("[]"), int(port)
+    return listed.strip("[]"), None
+
+
+def is_at(listed: Place, place: Place) -> bool:
+    """Whether a balancer's place is that of a host, however both are written; where the host's port is not known, any
+    will do."""
+    here, there = _ip(listed[0]), _ip(place[0])
+    same = here == there if here or there else _plain(listed[0]) == _plain(place[0])
+    return same and place[1] in {None, listed[1]}
+
+
+def is_elsewhere(listed: Place, place: Place) -> bool:
+    """Whether a balancer's place is surely not that of a host: it has another port, or another IP address. A name may
+    be that of any address, and what is not known may be anything."""
+    if listed[1] and place[1] and listed[1] != place[1]:
+        return True
+    here, there = _ip(listed[0]), _ip(place[0])
+    return here is not None and there is not None and here != there
+
+
+def _ip(host: str) -> IPv4Address | IPv6Address | None:
+    """The address, if it is one and one of a single host: HAProxy takes 0.0.0.0 for any."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return None
+    address = getattr(address, "ipv4_mapped", None) or address
+    return None if address.is_unspecified else address
+
+
+def _plain(name: str) -> str:
+    return name.casefold().rstrip(".")
 
 
 def is_ip(host: str) -> bool:

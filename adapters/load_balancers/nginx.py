@@ -18,8 +18,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from adapters.exchange import exchange, reachable
-from adapters.load_balancers.naming import address_of, joined, place_of
-from adapters.load_balancers.nginx_upstream import checked_id, lines_of, put_in, taken_out
+from adapters.load_balancers.naming import Place, address_of, joined, place_of
+from adapters.load_balancers.nginx_upstream import Line, checked_id, lines_of, put_in, refuse_strays, taken_out
 from adapters.load_balancers.nginx_workers import Worker, alive, workers_of
 from domain.errors import BalancerMissing, BalancerRefuses, WorldError
 from domain.fleet import Target
@@ -78,6 +78,7 @@ class NginxBalancer:
         host, place = checked_id(target.target_id), place_of(target, self._port)
         with self._changing() as progress:
             text = self._text()
+            self._lines(text, target, place)
             if not self._loaded(progress, taken_out(text, host, place), leaving=host):
                 return Standing(done=False, detail="nginx reads its configuration")
             knew = progress.out.get(host)
@@ -90,7 +91,7 @@ class NginxBalancer:
     def allow(self, target: Target, *, waited: float) -> Standing:  # noqa: ARG002
         """Done once the host was found healthy and nginx works with the file that has it."""
         host, place = checked_id(target.target_id), place_of(target, self._port)
-        lines = lines_of(self._text(), host, place)
+        lines = self._lines(self._text(), target, place)
         try:
             self._probe(target, [line.address for line in lines if not (line.ours and place and place[1])])
         except WorldError as error:
@@ -105,6 +106,13 @@ class NginxBalancer:
         workers_of(self._pid_file)
         if not os.access(self._file.parent, os.W_OK):
             raise BalancerMissing(f"The folder of {self._file} is not there, or the control plane may not write to it.")
+
+    def _lines(self, text: str, target: Target, place: Place | None) -> list[Line]:
+        """The host's lines; raises BalancerRefuses if they lead elsewhere."""
+        lines = lines_of(text, target.target_id, place)
+        # Without the default port: that is for hosts that nobody wrote down.
+        refuse_strays(lines, target.target_id, place_of(target, None))
+        return lines
 
     def _probe(self, target: Target, declared: Sequence[str]) -> None:
         """The host's own answer, where the file says it is, or else where the target says."""

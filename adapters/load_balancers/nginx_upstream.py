@@ -4,14 +4,11 @@ so that `least_conn`, `keepalive` and what else an owner wrote keep working. Tou
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from adapters.load_balancers.naming import is_at, joined
+from adapters.load_balancers.naming import Place, is_at, is_elsewhere, joined, listed_place
 from domain.errors import BalancerRefuses
-
-Place = tuple[str, int | None]
-"""Where a host listens: host, and port if that is known."""
 
 _SERVER = re.compile(r"\s*server\s+([^\s;#{}]+)([^;#{}]*);[ \t]*(?:#[ \t]*(.*))?\s*")
 _ANY_SERVER = re.compile(r"(?:^|[\s;{])server\s")
@@ -47,7 +44,13 @@ class Line:
 
     def may_be_at(self, place: Place) -> bool:
         """Whether an owner wrote it, and for that place."""
-        return not self.ours and is_at(_with_port(self.address), place)
+        return not self.ours and is_at(self.place, place)
+
+    @property
+    def place(self) -> Place:
+        """Where its server listens."""
+        host, port = listed_place(self.address)
+        return host, 80 if port is None else port
 
     def __str__(self) -> str:
         options = "".join(f" {option}" for option in self.options)
@@ -76,6 +79,16 @@ def lines_of(text: str, host: str, place: Place | None) -> list[Line]:
             f"the server's line, as in `; # {host}`, or tell its port."
         )
     return mine
+
+
+def refuse_strays(lines: Sequence[Line], host: str, told: Place | None) -> None:
+    """Raises BalancerRefuses if an owner's lines name the host and all lead elsewhere than where it says that it
+    listens. Lines that Slipway added follow the host."""
+    if told and lines and all(not line.ours and is_elsewhere(line.place, told) for line in lines):
+        raise BalancerRefuses(
+            f"The upstream file has {host} at {lines[0].address}, but the host is at {joined(*told)}: correct the "
+            "server's line, or the host's tag slipway:address."
+        )
 
 
 def taken_out(text: str, host: str, place: Place | None) -> str:
@@ -129,7 +142,3 @@ def _parsed(raw: str) -> Line | None:
     if not (found := _SERVER.fullmatch(raw)):
         return None
     return Line(found[1], tuple(found[2].split()), (found[3] or "").strip())
-
-
-def _with_port(address: str) -> str:
-    return address if re.search(r":\d+$", address) and not address.endswith("]") else f"{address}:80"

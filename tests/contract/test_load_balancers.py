@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 from pathlib import Path
 
@@ -227,6 +228,33 @@ def test_an_address_is_never_more_than_an_address(real: Proxied) -> None:
         with pytest.raises(BalancerRefuses):
             balancer.allow(target_of("web-7", address), waited=0)
     assert real.asked() == both(real)
+
+
+def test_a_host_that_joined_may_leave_for_good_and_another_get_its_address(real: Proxied) -> None:
+    balancer, application = real.open(), real.stranger.target_id
+    for name in ("web-9", "web-9", "vm-1", "vm-2"):
+        host = target_of(name, real.stranger.address)
+        bring_back(balancer, host)
+        assert real.asked() == both(real) | {application}
+        take_out(balancer, host)
+        assert real.asked() == both(real)
+
+
+def test_a_host_that_joined_is_moved_by_several_processes_at_once(real: Proxied) -> None:
+    for step in (bring_back, take_out) * 2:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda _: step(real.open(), real.stranger), range(4)))  # noqa: B023
+        assert real.asked() == both(real) | ({real.stranger.target_id} if step is bring_back else set())
+
+
+def test_a_host_is_never_taken_for_what_listens_at_its_former_address(real: Proxied) -> None:
+    first = real.hosts[0]
+    for step in (real.open().block, real.open().allow):
+        with pytest.raises(BalancerRefuses, match=r"but the host is at 127\.0\.0\.1:9: correct the server's line"):
+            step(target_of(first.target_id, "127.0.0.1:9"), waited=0)
+    assert real.asked() == both(real)
+    bring_back(real.open(), real.stranger)
+    assert not real.open().allow(target_of(real.stranger.target_id, "127.0.0.1:9"), waited=0).done
 
 
 def answer_of(step: Step, host: Target) -> Standing | BalancerRefuses:

@@ -3,20 +3,24 @@ writing and reading."""
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from adapters.load_balancers import nginx as module
-from adapters.load_balancers.nginx_upstream import Place, lines_of, put_in, taken_out
+from adapters.load_balancers.naming import Place
+from adapters.load_balancers.nginx_upstream import lines_of, put_in, refuse_strays, taken_out
 from adapters.load_balancers.nginx_workers import workers_of
 from domain.errors import BalancerMissing, BalancerRefuses, WorldError
+from domain.fleet import Target
 from domain.ports import LoadBalancer
-from tests.balancers import DOCUMENT, PATH, Proxied, nginx, target_of
+from tests.balancers import DOCUMENT, PATH, Backend, Proxied, nginx, target_of
 from tests.services import require, wait_until
 
 
@@ -29,6 +33,10 @@ def rig(tmp_path: Path) -> Iterator[Proxied]:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "upstreams" / "web.conf"
+
+
+def is_in(balancer: LoadBalancer, host: Target) -> bool:
+    return balancer.allow(host, waited=0).done
 
 
 def take_out(balancer: LoadBalancer, rig: Proxied, number: int = 0) -> None:
@@ -44,6 +52,33 @@ def test_what_the_owner_wrote_stays_and_what_was_added_goes(rig: Proxied, file: 
     assert f"server {rig.stranger.address}; # web-9 added by Slipway\n}}" in file.read_text()
     wait_until(lambda: balancer.block(rig.stranger, waited=0).done, "out of traffic")
     assert file.read_text() == written
+
+
+def test_a_host_at_another_address_than_its_line_is_refused_untouched(rig: Proxied, file: Path) -> None:
+    written, moved = file.read_text(), target_of("web-1", "127.0.0.1:9")
+    for step in (rig.open().block, rig.open().allow):
+        with pytest.raises(
+            BalancerRefuses, match=r"has web-1 at 127\.0\.0\.1:\d+, but the host is at 127\.0\.0\.1:9: co"
+        ):
+            step(moved, waited=0)
+    assert file.read_text() == written
+    for address in (None, "127.0.0.1", f"localhost:{rig.backends['web-1'].port}"):
+        host, balancer = target_of("web-1", address), rig.open()
+        # For hosts that nobody wrote down.
+        balancer._port = 9  # type: ignore[attr-defined]
+        wait_until(partial(is_in, balancer, host), "in traffic")
+    # Of several lines of a host, one that leads there is enough.
+    file.write_text(written.replace("least_conn;", "server 127.0.0.1:9 down; # web-1"))
+    refuse_strays(lines_of(file.read_text(), "web-1", None), "web-1", ("127.0.0.1", 9))
+
+
+def test_a_line_that_slipway_added_follows_its_host(rig: Proxied, file: Path) -> None:
+    balancer, other = rig.open(), Backend("web-9b")
+    with contextlib.closing(other):
+        wait_until(lambda: balancer.allow(rig.stranger, waited=0).done, "in traffic")
+        moved = target_of("web-9", f"127.0.0.1:{other.port}")
+        wait_until(lambda: balancer.allow(moved, waited=0).done, "in traffic at its new address")
+        wait_until(lambda: rig.asked() == {"web-1", "web-2", "web-9b"}, "requests at the new address alone")
 
 
 def test_a_refused_configuration_is_taken_back_and_nothing_is_reloaded(

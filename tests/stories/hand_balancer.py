@@ -41,7 +41,7 @@ class HandBalancer:
             if action in self.held:
                 return 200, {"done": False, "detail": "held by hand"}
             (self.serving.add if action == "allow" else self.serving.discard)(host)
-            return 200, {"done": True}
+            return 200, {"done": True, "detail": f"{action} was done by hand"}
 
     def steps(self, action: str, host: str) -> int:
         """How often a step was asked for."""

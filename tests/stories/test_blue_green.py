@@ -98,10 +98,16 @@ def test_killed_in_every_phase(here: BlueGreenSite, sides: tuple[Hosts, Hosts]) 
     done = dict.fromkeys(green, "Succeeded")
     is_shown(here, killed, "InProgress", blue=dict.fromkeys(blue, "InProgress"), green=done)
     assert balancer.serving.issuperset({*blue, *green})
+    asked = balancer.steps("block", blue[0])
+    wait_until(lambda: balancer.steps("block", blue[0]) > asked + 5, "more looks")
+    log = here.site.slipway("logs", killed, blue[0], "BlockTraffic").stdout.splitlines()
+    assert log == [f"{blue[0]} out of traffic at edge", "edge: held by hand"]
     here.crash()
     balancer.held = set()
 
     wait_until(lambda: here.info(killed)["instanceTerminationWaitTimeStarted"], "the wait before blue is terminated")
+    *_, last = here.site.slipway("logs", killed, blue[0], "BlockTraffic").stdout.splitlines()
+    assert last == "edge: block was done by hand"
     gone = dict.fromkeys(blue, "Succeeded")
     is_shown(here, killed, "InProgress", blue=gone, green=done, waiting=True)
     not_yet(here, killed, "READY_WAIT")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.load_balancers.naming import address_of, is_at, joined, place_of, shown
+from adapters.load_balancers.naming import Place, address_of, is_at, is_elsewhere, joined, listed_place, place_of, shown
 from domain.errors import BalancerRefuses
 from domain.fleet import Target
 
@@ -27,9 +27,42 @@ def host(address: str | None) -> Target:
 def test_addresses(address: str, found: tuple[str, int], written: str) -> None:
     assert address_of(host(address), 80) == found
     assert joined(*found) == written
-    assert is_at(written, found)
-    assert is_at(written, (found[0], None))
-    assert not is_at(written, (found[0], 9))
+    assert listed_place(written) == found
+
+
+def test_what_a_balancer_lists_may_have_no_port() -> None:
+    assert listed_place("[fd00::1]") == ("fd00::1", None)
+    assert listed_place("www.internal") == ("www.internal", None)
+    assert listed_place("unix:/run/app.sock") == ("unix:/run/app.sock", None)
+
+
+V6 = "0:0:0:0:0:0:0:1"
+
+
+@pytest.mark.parametrize(
+    ("listed", "place", "same", "apart"),
+    [
+        (("10.0.0.1", 80), ("10.0.0.1", 80), True, False),
+        (("10.0.0.1", 80), ("10.0.0.1", None), True, False),
+        (("10.0.0.1", None), ("10.0.0.1", 80), False, False),
+        (("10.0.0.1", 80), ("10.0.0.1", 81), False, True),
+        (("10.0.0.1", 80), ("10.0.0.2", 80), False, True),
+        (("10.0.0.1", 80), ("10.0.0.2", None), False, True),
+        (("::1", 80), (V6, 80), True, False),
+        (("::ffff:10.0.0.1", 80), ("10.0.0.1", 80), True, False),
+        (("::1", 80), ("::2", 80), False, True),
+        (("Web-1.internal", 80), ("web-1.internal.", 80), True, False),
+        (("web-1.internal", 80), ("web-1.internal", 81), False, True),
+        (("web-1.internal", 80), ("www.internal", 80), False, False),
+        (("10.0.0.1", 80), ("web-1.internal", 80), False, False),
+        (("web-1.internal", 80), ("10.0.0.1", 80), False, False),
+        (("", 80), ("10.0.0.1", 80), False, False),
+        (("0.0.0.0", 80), ("10.0.0.1", 80), False, False),
+        (("unix:/run/app.sock", None), ("10.0.0.1", 80), False, False),
+    ],
+)
+def test_a_place_may_be_written_in_many_ways(listed: Place, place: Place, same: bool, apart: bool) -> None:
+    assert (is_at(listed, place), is_elsewhere(listed, place)) == (same, apart)
 
 
 def test_what_is_not_known_is_asked_for() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -10,10 +10,12 @@ from celery.exceptions import Ignore, Retry
 
 from adapters.load_balancers.memory import MemoryLoadBalancer, MemoryLoadBalancers
 from domain.deployments import Phase, Progress, TargetRecord
+from domain.fleet import Target
 from domain.lifecycle import Event
 from domain.limits import Limits
 from domain.moves import Change, Heard, Step, Take
 from domain.reports import EventFinished, EventStatus, HostReport, Outcome
+from domain.traffic import Standing
 from tasks import runtime
 from tasks.leases import alone
 from tasks.traffic import allow_traffic, block_traffic, look, undo_traffic
@@ -27,6 +29,7 @@ ID = a_deployment().deployment_id
 BEHIND = events_for(load_balancer=True)
 BLOCK, ALLOW = Event.BLOCK_TRAFFIC, Event.ALLOW_TRAFFIC
 ORDER = an_order("web-1", event_limit=600)
+LEFT = "back: draining, 1 requests left; front: out of service"
 
 
 @pytest.fixture
@@ -60,16 +63,86 @@ def test_a_host_is_let_go_once_every_balancer_has_no_request_for_it(
     engine: Engine, balancers: dict[str, MemoryLoadBalancer]
 ) -> None:
     balancers["back"].begin("web-1")
-    assert look(engine.world(), BLOCK, ORDER) == LookAgain(0.1)
+    assert look(engine.world(), BLOCK, ORDER) == LookAgain(0.1, LEFT)
     assert record(engine).events[BLOCK].status is EventStatus.IN_PROGRESS
     engine.now += 20
-    assert look(engine.world(), BLOCK, ORDER) == LookAgain(2.0)
+    assert look(engine.world(), BLOCK, ORDER) == LookAgain(2.0, LEFT)
     balancers["back"].end("web-1")
     outcome = look(engine.world(), BLOCK, ORDER)
     assert isinstance(outcome, Outcome)
     assert (outcome.status, outcome.start_time, outcome.end_time) == (EventStatus.SUCCEEDED, NOW, NOW + 20)
     assert record(engine).events[BLOCK].status is EventStatus.SUCCEEDED
     assert balancers["front"].serving == {"web-2"}
+
+
+def lines(engine: Engine, event: Event = BLOCK) -> list[str]:
+    return [line for chunk in engine.store.log(ID, "web-1", event.value) for line in chunk.lines]
+
+
+def test_what_the_balancers_say_is_in_the_log_of_the_event_once(
+    engine: Engine, balancers: dict[str, MemoryLoadBalancer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said, written = "", list[int]()
+    monkeypatch.setattr(engine.store, "record", spied(engine.store.record, written))
+    start = "web-1 out of traffic at back, front"
+    for _ in range(2):
+        balancers["back"].begin("web-1")
+    for number in range(6):
+        if number == 3:
+            balancers["back"].end("web-1")
+        looked = look(engine.world(), BLOCK, ORDER, said)
+        assert isinstance(looked, LookAgain)
+        said = looked.said
+        engine.now += 0.1
+    two = "back: draining, 2 requests left; front: out of service"
+    assert lines(engine) == [start, two, LEFT]
+    # The start with its line; then a look is one write, with a line where there is news.
+    assert written == [2, 2, 1, 1, 2, 1, 1]
+    engine.now += 300
+    assert isinstance(look(engine.world(), BLOCK, ORDER, said), Outcome)
+    end = "back: gave up on requests in flight; front: out of service"
+    assert lines(engine) == [start, two, LEFT, end]
+
+
+def spied(record: Callable[[Sequence[Heard]], None], written: list[int]) -> Callable[[Sequence[Heard]], None]:
+    def write(heard: Sequence[Heard]) -> None:
+        written.append(len(heard))
+        record(heard)
+
+    return write
+
+
+def test_a_look_that_is_made_again_hides_no_line_of_a_later_one(
+    engine: Engine, balancers: dict[str, MemoryLoadBalancer]
+) -> None:
+    """Its worker died, or the watch sent the chain again: nobody knows what was said before."""
+    balancers["back"].begin("web-1")
+    for _ in range(2):
+        look(engine.world(), BLOCK, ORDER)
+        engine.now += 1
+    balancers["back"].end("web-1")
+    look(engine.world(), BLOCK, ORDER)
+    assert lines(engine)[1:] == [LEFT, LEFT, "back: out of service; front: out of service"]
+
+
+@pytest.mark.parametrize(
+    ("detail", "done", "told"),
+    [
+        ("a\nb\x1b[31m", False, r"front: a\nb\x1b[31m"),
+        ("x" * 5000, True, f"front: {'x' * 300}…"),
+        ("", False, "front: not there yet"),
+        ("", True, "front: done"),
+    ],
+    ids=["another line", "too long", "waiting", "done"],
+)
+def test_what_a_balancer_says_is_one_short_line(engine: Engine, detail: str, done: bool, told: str) -> None:
+    class Speaks(MemoryLoadBalancer):
+        def block(self, target: Target, *, waited: float) -> Standing:  # noqa: ARG002
+            return Standing(done=done, detail=detail)
+
+    engine.balancers = MemoryLoadBalancers({"front": Speaks(), "back": MemoryLoadBalancer()})
+    look(engine.world(), BLOCK, ORDER)
+    assert lines(engine)[1] == f"back: out of service; {told}"
 
 
 def test_a_message_that_comes_again_is_answered_from_the_record(
@@ -196,7 +269,8 @@ def test_the_next_look_is_a_message_of_its_own_that_is_not_too_old(
         allow_traffic.run(wire(HostReport(order=ORDER)))
     expires = engine.world().limits.pickup_seconds + 0.1
     words = {"argsrepr": "d-AAAAAAAAA shop/web web-1", "kwargsrepr": ""}
-    assert asked == {"countdown": 0.1, "expires": expires, **words}
+    said = {"said": "back: in service; front: unhealthy"}
+    assert asked == {"kwargs": said, "countdown": 0.1, "expires": expires, **words}
     assert allow_traffic.max_retries is None
 
 
