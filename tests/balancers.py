@@ -217,6 +217,8 @@ defaults
     timeout connect 2s
     timeout client 30s
     timeout server 30s
+    # As long as its interval otherwise: a busy machine would make every host ill.
+    timeout check 5s
     retries 2
     option redispatch
 frontend web
