@@ -361,6 +361,8 @@ class Deployment(Value):
     ec2_deployment_options: Ec2DeploymentOptions | None = None
     status_messages: tuple[str, ...] = ()
     """What a person should know of this deployment beside its status."""
+    green_leaves_since: Instant | None = None
+    """Since when it waits, before it begins, for green hosts that an earlier deployment left in traffic."""
     balancer_silence: BalancerSilence | None = None
     """The load balancer that it waits for before it begins."""
     event_seconds: int = 3600

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, product, takewhile
+from itertools import islice, product
 from typing import TypeVar
 
 from celery import shared_task
@@ -17,7 +17,6 @@ from domain.deployments import (
     DeploymentStatus,
     ErrorInformation,
     Label,
-    PhaseKind,
     TargetRecord,
 )
 from domain.errors import BalancerRefuses, CannotBegin, InvalidRevision, WorldError
@@ -30,7 +29,7 @@ from tasks import runtime
 from tasks.alarms import why_not_begin
 from tasks.leases import alone
 from tasks.phases import after_end, change_and_remember, open_phase
-from tasks.records import PAGE, recent, records_of
+from tasks.records import DEPLOYMENTS, PAGE, recent, records_of
 from tasks.runtime import World
 from tasks.suspending import resume, suspend
 from workflows import (
@@ -243,29 +242,40 @@ def _take_out_what_was_left(
     world: World, deployment: Deployment, group: DeploymentGroup, green: Sequence[Target]
 ) -> ErrorInformation | None:
     """Green that an earlier deployment let traffic to, and left so when it failed, is out of traffic before it is
-    installed on. Why one cannot be taken out; raises WorldError while one has not left."""
+    installed on. Why that cannot be; raises WorldError while some of it has not left."""
     left = _left_in_traffic(world, group, green)
     balancers = world.balancers.of(deployment.load_balancer_info or LoadBalancerInfo()) if left else {}
-    waited = world.now() - (deployment.turn_time or deployment.create_time)
+    now = world.now()
+    waited = now - (deployment.green_leaves_since or now)
+    leaving: list[str] = []
     for target, (name, balancer) in product(left, balancers.items()):
         try:
             standing = balancer.block(target, waited=waited)
         except BalancerRefuses as error:
             return admission.stays_in_traffic(target.target_id, name, error)
+        except WorldError as error:
+            return _why_wait_no_longer(world, deployment, name, error)
         if not standing.done:
-            said = f": {standing.detail}" if standing.detail else ""
-            raise WorldError(f"{target.target_id} is being taken out of traffic at {name}{said}")
-    return None
+            leaving.append(f"{target.target_id} at {name}" + (f" ({standing.detail})" if standing.detail else ""))
+    if not leaving:
+        return None
+    if deployment.green_leaves_since is None:
+        world.store.change(deployment.deployment_id, lambda present: admission.green_leaves(present, now=now))
+    raise WorldError(f"green is being taken out of traffic before it is installed on: {'; '.join(leaving)}")
 
 
 def _left_in_traffic(world: World, group: DeploymentGroup, green: Sequence[Target]) -> list[Target]:
-    if not green:
-        return []
-    earlier = takewhile(rollback.may_have_left_green, (each for each in recent(world, group) if each.phases))
-    shifted = (each for each in earlier if each.blue_green and PhaseKind.SHIFT in each.came_to)
-    records = chain.from_iterable(records_of(world, each) for each in shifted)
-    had_traffic = {record.target.target_id for record in records if rollback.had_traffic(record)}
-    return [target for target in green if target.target_id in had_traffic]
+    """Those of green that the latest deployment to move them, of the last ones to the group, left in traffic."""
+    unknown, serving = {target.target_id for target in green}, set[str]()
+    for earlier in islice(recent(world, group), DEPLOYMENTS):
+        if not unknown:
+            break
+        for record in records_of(world, earlier) if earlier.traffic_control and earlier.phases else ():
+            name = record.target.target_id
+            if name in unknown and (moved := rollback.is_in_traffic(record)) is not None:
+                unknown.discard(name)
+                serving.update([name] if moved else [])
+    return [target for target in green if target.target_id in serving]
 
 
 def _why_unfetchable(world: World, deployment: Deployment) -> ErrorInformation | None:

@@ -74,4 +74,6 @@ def _named(world: World, group: DeploymentGroup, deployment_id: str) -> Deployme
     found = world.store.deployment(deployment_id)
     if found is None or found.deployment_group_id != group.deployment_group_id:
         raise DeploymentDoesNotExist(f"The deployment group has no deployment {deployment_id}.")
+    if found.returns_to_unknown:
+        raise InvalidInput(f"What {deployment_id} returned to was brought by no deployment: name another.")
     return found

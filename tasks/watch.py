@@ -128,8 +128,7 @@ def _act(world: World, deployment: Deployment, sight: _Sight, verdict: Verdict, 
             _nudge(world, deployment, sight, record, verdict)
         case Withdraw() if record:
             taken_back = world.dispatch.withdraw(record.target.queue, deployment.deployment_id)
-            then = Continue(verdict.outcomes) if taken_back else verdict.otherwise
-            _act(world, deployment, sight, then, waiting)
+            _act(world, deployment, sight, verdict.found if taken_back else verdict.otherwise, waiting)
         case Continue(outcomes=outcomes) if record:
             move_on(world, deployment, due.phase, lane, record, outcomes)
         case Reap() if record:

@@ -362,6 +362,13 @@ def serves_already(hosts: Sequence[str]) -> ErrorInformation:
     return ErrorInformation(code=DeploymentErrorCode.NO_INSTANCES, message=text)
 
 
+def green_leaves(present: Deployment, *, now: Instant) -> Change | None:
+    """The deployment that waits for green hosts to leave traffic before it begins; None where it does already."""
+    if present.green_leaves_since is not None or present.status.final:
+        return None
+    return Change(present.model_copy(update={"green_leaves_since": now}))
+
+
 def stays_in_traffic(host: str, balancer: str, why: SlipwayError) -> ErrorInformation:
     """Why a green host may not be installed on: an earlier deployment let traffic to it, and it cannot be taken out."""
     text = reasons.GREEN_KEEPS_TRAFFIC.format(host=host, balancer=balancer, why=why.message)

@@ -25,13 +25,14 @@ def one_by_one(info: LoadBalancerInfo) -> Iterator[tuple[str, LoadBalancerInfo]]
 
 
 def given_up(deployment: Deployment, balancer: str, why: str, *, now: Instant) -> ErrorInformation | None:
-    """Why a deployment ends whose balancer does not answer: it has waited for as long as one event may take, from its
-    creation or its turn. None while it may wait."""
-    if now < _until(deployment):
+    """Why a deployment ends whose balancer does not answer: it has waited for as long as one event may take. None while
+    it may wait."""
+    held = deployment.balancer_silence
+    if held is None or held.balancer != balancer or now < held.since + deployment.event_seconds:
         return None
     text = reasons.BALANCER_AWAY.format(
         balancer=balancer,
-        since=clock(_since(deployment, balancer, now)),
+        since=clock(held.since),
         seconds=deployment.event_seconds,
         why=_clause(why),
     )
@@ -44,11 +45,11 @@ def silent(present: Deployment, balancer: str, why: str, *, now: Instant) -> Cha
     if present.status not in _WAITING or (held is not None and held.balancer == balancer):
         return None
     told = reasons.BALANCER_AWAITED.format(
-        balancer=balancer, since=clock(now), until=clock(_until(present)), why=_clause(why)
+        balancer=balancer, since=clock(now), until=clock(now + present.event_seconds), why=_clause(why)
     )
     waits = waits_no_more(present)
     silence = BalancerSilence(balancer=balancer, since=now, told=told)
-    update = {"balancer_silence": silence, "status_messages": (*waits.status_messages, told)}
+    update = {"balancer_silence": silence, "status_messages": (*waits.status_messages, told), "alarms_awaited": ""}
     return Change(waits.model_copy(update=update))
 
 
@@ -67,15 +68,6 @@ def waits_no_more(deployment: Deployment) -> Deployment:
 
 
 _WAITING = frozenset({DeploymentStatus.CREATED, DeploymentStatus.QUEUED})
-
-
-def _until(deployment: Deployment) -> Instant:
-    return (deployment.turn_time or deployment.create_time) + deployment.event_seconds
-
-
-def _since(deployment: Deployment, balancer: str, now: Instant) -> Instant:
-    silence = deployment.balancer_silence
-    return silence.since if silence is not None and silence.balancer == balancer else now
 
 
 def _clause(why: str) -> str:

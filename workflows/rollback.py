@@ -147,10 +147,12 @@ def had_traffic(record: TargetRecord) -> bool:
     return Event.ALLOW_TRAFFIC in record.events and record.events[Event.ALLOW_TRAFFIC].status is not EventStatus.SKIPPED
 
 
-def may_have_left_green(deployment: Deployment) -> bool:
-    """Hosts of green may have traffic that this deployment or one before it let to them: none does any more once one
-    has brought green in blue's place."""
-    return deployment.status is not DeploymentStatus.SUCCEEDED or deployment.creator == ROLLBACK
+def is_in_traffic(record: TargetRecord) -> bool | None:
+    """Whether the deployment of the record left its host in traffic; None where it moved it neither way."""
+    if had_traffic(record):
+        return True
+    held = record.events.get(Event.BLOCK_TRAFFIC)
+    return False if held is not None and held.status is EventStatus.SUCCEEDED else None
 
 
 def has_changed_anything(deployment: Deployment, records: Iterable[TargetRecord]) -> bool:
@@ -180,7 +182,8 @@ def returned_to(recent: Iterable[Deployment], has_changed: Callable[[Deployment]
         if latest and (succeeded or deployment.back_to is None):
             shunned = deployment.revision
         latest = False
-        if succeeded and (shunned is None or deployment.revision.identity != shunned.identity):
+        known = succeeded and not deployment.returns_to_unknown
+        if known and (shunned is None or deployment.revision.identity != shunned.identity):
             return deployment
         if deployment.back_to is not None:
             before = min(before, deployment.back_to)

@@ -216,7 +216,10 @@ def _judge_waiting(
     if now < since + limits.nudge_seconds:
         return Wait(min(deadline, since + limits.nudge_seconds))
     if deployment.stopping and on_host:
-        return Withdraw(before, _if_taken(event, since, before, deployment, look))
+        taken = _if_taken(event, since, before, deployment, look)
+        # What waits there proves that nobody took it, unless it may be a copy that was sent before the stop.
+        original = (deployment.stopping_at or 0.0) < since + limits.nudge_seconds
+        return Withdraw(Continue(before) if original else taken, taken)
     if busy:
         return _wait_for_room(since, deadline, look)
     # Each time twice as late: whoever waits behind a long queue need not be looked at so often.
@@ -226,10 +229,11 @@ def _judge_waiting(
 def _if_taken(
     event: Event, since: Instant, before: tuple[Outcome, ...], deployment: Deployment, look: _Look
 ) -> Wait | Continue | Reap:
-    """What becomes of a host in a stop whose agent has taken the message of its next event, and told nothing of it."""
+    """What becomes of a host in a stop whose agent may have taken the message of its next event, and told nothing."""
     stopped_at = deployment.stopping_at or 0.0
-    if look.seen is None or look.seen.at > stopped_at + TRAVEL:
-        # It knew of the stop when it was heard, and would have told first of an event that it had begun.
+    if look.seen is None or agents.has_missed_words(look.seen, since) or look.seen.at > stopped_at + TRAVEL:
+        # It was away before there was anything to take; or it knew of the stop when it was heard, and would have told
+        # first of an event that it had begun.
         return Continue(before)
     if look.now < look.dead_at:
         return Wait(min(look.dead_at, look.now + look.limits.nudge_seconds))

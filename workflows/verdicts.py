@@ -61,11 +61,10 @@ class Reap:
 
 @dataclass(frozen=True, slots=True)
 class Withdraw:
-    """The deployment is being stopped and nothing was heard of what is next on the host: take the message back and move
-    the lane with these outcomes, the rest is skipped. Where there is none to take back, the agent has it: do the other
-    thing."""
+    """The deployment is being stopped and nothing was heard of what is next on the host: take back what waits there for
+    it, and go by whether there was anything. Where there was nothing, the agent has it."""
 
-    outcomes: tuple[Outcome, ...]
+    found: Wait | Continue | Reap
     otherwise: Wait | Continue | Reap
 
 

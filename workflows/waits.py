@@ -61,6 +61,8 @@ def waiting_for(deployment: Deployment, now: Instant) -> str:
     """What the deployment waits for, for a person; nothing while it works on hosts and is not stopping."""
     if deployment.status.final:
         return ""
+    if not deployment.phases and deployment.green_leaves_since is not None:
+        return "replacement hosts to leave traffic, in which an earlier deployment left them"
     if why := alarms.awaited(deployment):
         return f"its alarms to be known before it begins: {why}"
     phase = deployment.under_way

@@ -81,9 +81,8 @@ class Server:
         return self.maintenance and not self.left
 
     def is_elsewhere(self, place: Place) -> bool:
-        """Whether it surely leads to another place. A name may have addresses of both families."""
-        both = not self.named or (":" in self.place[0]) is (":" in place[0])
-        return is_elsewhere(self.place if both else ("", self.place[1]), place)
+        """Whether it surely leads to another place. A name may have any address, such as one behind a translation."""
+        return is_elsewhere(("", self.place[1]) if self.named else self.place, place)
 
 
 class _Gone(WorldError):

@@ -37,7 +37,7 @@ from tasks.watch import look_at_deployments
 from tests.unit.tasks.engine import Engine, Hosts
 from tests.unit.tasks.test_environment import BLUE, KEEP, TERMINATE, Site, blue_green, request
 from tests.unit.workflows.engine_values import NOW, a_revision, held
-from workflows import reporting
+from workflows import reporting, waits
 
 
 def meanwhile(site: Site, monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
@@ -280,13 +280,68 @@ def test_green_that_was_left_in_traffic_is_out_of_it_before_it_is_installed_on()
     balancer = left_in_traffic(engine, made)
     runtime.enter(engine.world())
     again = begun_again(engine)
-    with pytest.raises(WorldError, match="green-1 is being taken out of traffic at front: draining, 1 requests left"):
+    with pytest.raises(WorldError, match=r"before it is installed on: green-1 at front \(draining, 1 requests left\)"):
         begin.run(again)
     assert present(engine, again).phases == ()
+    assert "replacement hosts to leave traffic" in waits.waiting_for(present(engine, again), engine.now)
     balancer.end("green-1")
     begin.run(again)
     assert present(engine, again).status is DeploymentStatus.IN_PROGRESS
     assert balancer.serving == {"blue-1", "blue-2"}
+
+
+def test_requests_to_green_are_given_up_on_by_the_balancers_limit_alone() -> None:
+    engine, made = found("green")
+    balancer = left_in_traffic(engine, made)
+    runtime.enter(engine.world())
+    again = begun_again(engine)
+    # It may have waited for long for other things before.
+    engine.now += 10_000
+    for later in (0, 299):
+        engine.now += later
+        runtime.enter(engine.world())
+        with pytest.raises(WorldError, match="draining, 1 requests left"):
+            begin.run(again)
+    engine.now += 1
+    runtime.enter(engine.world())
+    begin.run(again)
+    assert present(engine, again).status is DeploymentStatus.IN_PROGRESS
+    assert balancer.serving == {"blue-1", "blue-2"}
+
+
+def test_green_is_in_traffic_by_what_moved_it_last() -> None:
+    engine, made = found("green")
+    left_in_traffic(engine, made)
+    blocked = {Event.BLOCK_TRAFFIC: held(EventStatus.SUCCEEDED, start=NOW)}
+    run = engine.store._runs[made]
+    run.records["green-2"] = run.records["green-2"].model_copy(update={"events": blocked, "attempt": "t-1"})
+    front(engine).refuse("green-2")
+    # A success elsewhere says nothing of them.
+    elsewhere = {"status": DeploymentStatus.SUCCEEDED, "create_time": NOW + 1, "deployment_id": "d-ELSEWHERE"}
+    other = present(engine, made).model_copy(update=elsewhere)
+    engine.store.admit(other.model_copy(update={"status": DeploymentStatus.CREATED}), token=None, queue=False)
+    engine.store.change("d-ELSEWHERE", lambda _: Change(other))
+    engine.now += 2
+    runtime.enter(engine.world())
+    with pytest.raises(WorldError, match="green-1 at front"):
+        begin.run(begun_again(engine))
+
+
+def test_a_balancer_that_is_away_when_green_is_to_leave_it_is_waited_for_as_any() -> None:
+    engine, made = found("green")
+    left_in_traffic(engine, made).go_away()
+    runtime.enter(engine.world())
+    again = begun_again(engine)
+    with pytest.raises(WorldError):
+        begin.run(again)
+    (told,) = present(engine, again).status_messages
+    assert "The deployment waits for the load balancer 'front'" in told
+    engine.now += present(engine, again).event_seconds
+    runtime.enter(engine.world())
+    begin.run(again)
+    error = present(engine, again).error_information
+    assert error is not None
+    assert error.code == "ELASTIC_LOAD_BALANCING_INVALID"
 
 
 def test_green_that_cannot_be_taken_out_of_traffic_is_not_touched() -> None:

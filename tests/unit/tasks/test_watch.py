@@ -159,7 +159,7 @@ def test_every_agent_is_told_that_its_host_was_given_up_also_one_that_seems_dead
     assert told == [{"now": True, "agents": [name]} for name in ("web-0", "web-1")]
 
 
-@pytest.mark.parametrize(("taken_back", "heard"), [(1, NOW - 90), (0, NOW - 5), (0, NOW - 90)])
+@pytest.mark.parametrize(("taken_back", "heard"), [(1, NOW - 62), (0, NOW - 5), (0, NOW - 62)])
 def test_in_a_stop_a_host_is_skipped_only_if_its_agent_cannot_have_begun(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, taken_back: int, heard: float
 ) -> None:

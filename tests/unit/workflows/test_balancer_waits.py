@@ -47,7 +47,7 @@ def test_while_it_waits_it_says_so_once() -> None:
     before, text = first.status_messages
     assert before == "before"
     assert f"'web', which has not answered since {clock(NOW + 20)}: {AWAY}. It begins" in text
-    assert clock(NOW + 600) in text
+    assert clock(NOW + 620) in text
     for at in (30, 300, 3000):
         assert balancer_waits.silent(first, "web", "something else", now=NOW + at) is None
 
@@ -73,27 +73,31 @@ def test_nobody_is_told_that_a_deployment_waits_that_does_not(status: Deployment
 
 
 @pytest.mark.parametrize(
-    ("more", "first", "last"),
+    ("more", "asked", "last"),
     [
-        pytest.param({}, 599.9, 600, id="as long as an event may take"),
-        pytest.param({"event_seconds": 4}, 3.9, 4, id="of its group"),
-        pytest.param({"turn_time": NOW + 5000}, 5599.9, 5600, id="from its turn, if it was queued"),
+        pytest.param({}, 0, 600, id="as long as an event may take"),
+        pytest.param({"event_seconds": 4}, 0, 4, id="of its group"),
+        pytest.param({}, 5000, 5600, id="from when it was asked first, whatever was waited for before"),
     ],
 )
-def test_it_waits_as_long_as_one_event_may_take(more: dict[str, Any], first: float, last: float) -> None:
-    deployment = told(waiting(**more))
-    assert balancer_waits.given_up(deployment, "web", AWAY, now=NOW + first) is None
+def test_it_waits_as_long_as_one_event_may_take(more: dict[str, Any], asked: float, last: float) -> None:
+    assert balancer_waits.given_up(waiting(**more), "web", AWAY, now=NOW + last) is None
+    deployment = told(waiting(**more), at=asked)
+    assert balancer_waits.given_up(deployment, "web", AWAY, now=NOW + last - 0.1) is None
     why = balancer_waits.given_up(deployment, "web", AWAY, now=NOW + last)
     assert why is not None
     assert why.code is DeploymentErrorCode.ELASTIC_LOAD_BALANCING_INVALID
-    assert f"'web' has not answered since {clock(NOW)}: {AWAY}. " in why.message
+    assert f"'web' has not answered since {clock(NOW + asked)}: {AWAY}. " in why.message
     assert f" {deployment.event_seconds} seconds. " in why.message
 
 
-def test_its_end_speaks_of_the_balancer_that_is_away_now() -> None:
-    why = balancer_waits.given_up(told(waiting()), "edge", "it is gone.", now=NOW + 600)
-    assert why is not None
-    assert f"'edge' has not answered since {clock(NOW + 600)}: it is gone. It" in why.message
+def test_another_balancer_has_its_own_time() -> None:
+    deployment = told(waiting(alarms_awaited="they are being read."))
+    assert deployment.alarms_awaited == "", "that is not what it waits for now"
+    assert balancer_waits.given_up(deployment, "edge", "it is gone.", now=NOW + 600) is None
+    second = told(deployment, "edge", at=600)
+    assert balancer_waits.given_up(second, "edge", AWAY, now=NOW + 1199) is None
+    assert balancer_waits.given_up(second, "edge", AWAY, now=NOW + 1200) is not None
 
 
 def test_names_show_no_terminal_what_it_would_obey() -> None:

@@ -264,6 +264,13 @@ def test_to_what_a_group_returns_when_somebody_asks(told: list[str], expected: i
     assert (found and found.deployment_id) == (None if expected is None else f"d-{expected}")
 
 
+def test_what_no_deployment_brought_is_nothing_to_return_to() -> None:
+    """Traffic went back to blue of a revision that nobody knows: the rollback itself names the one that failed."""
+    first, *rest = history("v1 bad", "v1 ok <0", "v2 ok")
+    unknown = [each.model_copy(update={"returns_to_unknown": each.back_to is not None}) for each in rest]
+    assert returned_to([first, *unknown], lambda _: True) is None
+
+
 def test_who_rolls_back_again_and_again_comes_to_the_first_success() -> None:
     told = ["v1 ok", "v2 ok", "v3 ok", "v4 ok"]
     seen = []

@@ -277,14 +277,27 @@ STOPPED = {"stopping": {"code": "MANUAL_STOP", "message": "stopped"}}
 def test_what_waits_for_a_busy_agent_is_withdrawn_when_its_deployment_is_stopped() -> None:
     withdrawn = busy(20, deployment=STOPPED)
     assert isinstance(withdrawn, Withdraw)
-    assert withdrawn.outcomes == ()
+    assert withdrawn.found == Continue(())
 
 
-def in_a_stop(after: float, *, seen: float | None, **more: Any) -> Wait | Continue | Reap:
-    """What becomes of a host whose agent holds the message, in a deployment that was stopped after two seconds."""
-    withdrawn = look(after, seen=seen, deployment={**STOPPED, "stopping_at": NOW + 2}, **more)
+def in_a_stop(after: float, *, seen: float | None, stopped: float = 2, found: bool = False, **more: Any) -> Verdict:
+    """What becomes of a host whose agent holds the message, or has left one in its queue, in a deployment that was
+    stopped after so many seconds."""
+    withdrawn = look(after, seen=seen, deployment={**STOPPED, "stopping_at": NOW + stopped}, **more)
     assert isinstance(withdrawn, Withdraw)
-    return withdrawn.otherwise
+    return withdrawn.found if found else withdrawn.otherwise
+
+
+def test_what_waits_there_may_be_a_copy_once_one_was_due_before_the_stop() -> None:
+    assert in_a_stop(30, seen=1, stopped=14.9, found=True) == Continue(())
+    assert in_a_stop(30, seen=1, stopped=15, found=True) == Wait(NOW + 45)
+    assert in_a_stop(30, seen=20, stopped=15, found=True) == Continue(())
+
+
+def test_an_agent_that_was_away_before_cannot_have_taken_anything() -> None:
+    assert in_a_stop(30, seen=-23, stopped=20, found=True) == Continue(())
+    assert in_a_stop(200, seen=-23) == Continue(())
+    assert in_a_stop(30, seen=-21, stopped=20) == Wait(NOW + 45)
 
 
 def test_what_an_agent_has_taken_is_skipped_once_it_was_heard_after_the_stop() -> None:
