@@ -15,20 +15,11 @@ from domain.alarms import AlarmState
 from domain.deployments import CreateDeployment, Deployment, DeploymentStatus
 from domain.group_options import AlarmConfiguration
 from domain.groups import TargetInstances
-from tasks import runtime
 from tasks.admitting import create_deployment
 from tasks.beginning import begin
 from tasks.steering import stop
 from tests.unit.tasks.engine import Engine
 from tests.unit.workflows.engine_values import a_revision
-
-
-@pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
-    made = Engine()
-    monkeypatch.setattr(runtime, "_world", made.world())
-    monkeypatch.setattr(module, "world", made.world)
-    return made
 
 
 def rolled_back(engine: Engine, to: str) -> Deployment:

@@ -11,26 +11,18 @@ from click.testing import CliRunner
 from adapters.alarms.memory import MemoryAlarm
 from cli import status as module
 from domain.alarms import AlarmState
-from domain.deployments import CreateDeployment
+from domain.deployments import BalancerSilence, CreateDeployment
 from domain.errors import WorldError
 from domain.group_options import AlarmConfiguration
-from tasks import runtime
+from domain.moves import Change
 from tasks.admitting import create_deployment
 from tasks.alarms import look_at_alarms
 from tasks.beginning import begin
 from tasks.steering import stop
 from tests.unit.tasks.engine import Engine
-from tests.unit.workflows.engine_values import a_revision
+from tests.unit.workflows.engine_values import NOW, a_revision
 
 NO_INSTANCES = "NO_INSTANCES: The deployment failed because no instances were found for the deployment group."
-
-
-@pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
-    made = Engine()
-    monkeypatch.setattr(runtime, "_world", made.world())
-    monkeypatch.setattr(module, "world", made.world)
-    return made
 
 
 @pytest.fixture
@@ -130,3 +122,18 @@ def test_json_holds_what_it_held(engine: Engine, alarm: MemoryAlarm) -> None:
     waiting = json.loads(shown(deployment_id, "--json"))["deploymentInfo"]
     assert waiting.keys() - before.keys() == {"alarmRecord"}
     assert (waiting["statusMessages"], "alarmsAwaited" in waiting) == ([], False)
+
+
+def test_json_holds_nothing_of_what_the_engine_notes_for_itself(engine: Engine) -> None:
+    deployment_id = created(engine)
+    noted = {
+        "stopping_at": NOW,
+        "green_leaves_since": NOW,
+        "balancer_silence": BalancerSilence(balancer="web", since=NOW, told="it waits"),
+    }
+    engine.store.change(deployment_id, lambda present: Change(present.model_copy(update=noted)))
+    assert (
+        json.loads(shown(deployment_id, "--json"))["deploymentInfo"]
+        .keys()
+        .isdisjoint({"stoppingAt", "greenLeavesSince", "balancerSilence"})
+    )

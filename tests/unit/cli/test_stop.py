@@ -9,19 +9,10 @@ from click.testing import CliRunner
 
 from cli import deploy as module
 from domain.deployments import CreateDeployment, Deployment
-from tasks import runtime
 from tasks.admitting import create_deployment
 from tasks.beginning import begin
 from tests.unit.tasks.engine import Engine
 from tests.unit.workflows.engine_values import a_revision
-
-
-@pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
-    made = Engine()
-    monkeypatch.setattr(runtime, "_world", made.world())
-    monkeypatch.setattr(module, "world", made.world)
-    return made
 
 
 @pytest.fixture
