@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -14,8 +15,9 @@ import redis
 from adapters.store import connection
 from adapters.store.redis import RedisStore
 from domain.applications import Application
-from domain.deployments import DeploymentStatus, Progress, TargetStatus
+from domain.deployments import Deployment, DeploymentStatus, Progress, TargetStatus
 from domain.errors import WorldError
+from domain.fleet import Instance, TargetKind
 from domain.lifecycle import Event
 from domain.moves import Change, Heard, LaneView, Move, Step
 from domain.ports import Store
@@ -125,6 +127,57 @@ def test_a_host_another_wrote_of_while_choosing_is_looked_at_again(
 
     redis_store.advance("d-1", 0, 0, choose)
     assert seen == [None, "r-0"]
+
+
+def sent_again_late(store: RedisStore, meanwhile: Callable[[], object]) -> None:
+    """The answer to the store's next script is lost; before the script is sent again, others do something."""
+    run = store._connection.run
+
+    def run_twice(name: str, given: Mapping[str, object]) -> Any:
+        store._connection.run = run  # type: ignore[method-assign]
+        run(name, given)
+        meanwhile()
+        return run(name, given)
+
+    store._connection.run = run_twice  # type: ignore[method-assign]
+
+
+def test_a_write_sent_again_after_many_others_is_known(crashing: RedisServer, redis_store: RedisStore) -> None:
+    other = RedisStore(crashing.url)
+    redis_store.applications.add(Application(application_id="1", application_name="a", create_time=0.0))
+    redis_store.instances.add("i", Instance(instance_id="i", kind=TargetKind.ON_PREMISES, arn="0"))
+    redis_store.admit(a_deployment(at=0.0), token=None, queue=False)
+
+    def renamed(application: Application) -> Application:
+        return application.model_copy(update={"application_name": application.application_name + "a"})
+
+    def grown(instance: Instance) -> Instance:
+        return instance.model_copy(update={"arn": instance.arn + "0"})
+
+    def described(deployment: Deployment) -> Change:
+        return Change(
+            deployment.model_copy(update={"description": (deployment.description or "") + "0"}), (a_happening(),)
+        )
+
+    def often(write: Callable[[RedisStore], object]) -> None:
+        sent_again_late(redis_store, lambda: [write(other) for _ in range(99)])
+        write(redis_store)
+
+    often(lambda store: store.applications.change("1", renamed))
+    often(lambda store: store.instances.change("i", grown))
+    often(lambda store: store.change("d-1", described))
+    often(lambda store: store.tell([a_happening()]))
+    other.close()
+
+    application, instance = redis_store.applications.get("1"), redis_store.instances.get("i")
+    deployment = redis_store.deployment("d-1")
+    assert application
+    assert instance
+    assert deployment
+    assert application.application_name == "a" * 101
+    assert instance.arn == "0" * 101
+    assert deployment.description == "0" * 100
+    assert len(redis_store.happened(after=0, limit=1000)) == 200
 
 
 def test_shards_without_lanes_are_forgotten(crashing: RedisServer, redis_store: RedisStore) -> None:

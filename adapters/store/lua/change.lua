@@ -1,17 +1,17 @@
 -- Writes a deployment if its version is the expected one. False if not; else the id of the deployment that was freed, or ''.
+local before = answered()
+if before then return before end
 local deployment = key('deployment', input.id)
-local held = redis.call('HMGET', deployment, 'group', 'final', 'freed', 'claims')
-local claimed, final, freed = held[4] or held[1], held[2], held[3]
-local verdict = judge_write(deployment)
-if verdict == 'done' then return final == input.nonce and freed or '' end
-if verdict == 'late' then return false end
+if version_of(deployment) ~= input.version then return false end
+local held = redis.call('HMGET', deployment, 'group', 'claims', 'final')
+local claimed, final = held[2] or held[1], held[3]
 
-redis.call('HSET', deployment, 'd', input.document)
+redis.call('HSET', deployment, 'd', input.document, 'version', input.nonce)
 tell(input.happenings)
-if final or not input.final then return '' end
+if final or not input.final then return answer('') end
 
 -- It ends with this change: nothing of it is due or active any more, and what it claimed is free.
-redis.call('HSET', deployment, 'final', input.nonce)
+redis.call('HSET', deployment, 'final', 1)
 redis.call('ZREM', key('active'), input.id)
 for _, name in ipairs(redis.call('HKEYS', deployment)) do
   local phase = string.match(name, '^lanes:(%d+)$')
@@ -25,13 +25,12 @@ for _, name in ipairs(redis.call('HKEYS', deployment)) do
 end
 if redis.call('GET', key('running', claimed)) ~= input.id then
   redis.call('LREM', key('waiting', claimed), 0, input.id)
-  return ''
+  return answer('')
 end
 local next = redis.call('LPOP', key('waiting', claimed))
 if not next then
   redis.call('DEL', key('running', claimed))
-  return ''
+  return answer('')
 end
 redis.call('SET', key('running', claimed), next)
-redis.call('HSET', deployment, 'freed', next)
-return next
+return answer(next)

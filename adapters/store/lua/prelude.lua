@@ -51,18 +51,20 @@ local function refresh_due(id, phase, shard)
   end
 end
 
--- A document's hash holds the mark of the write that made its version, and those of some writes before: a write that is
--- sent again because its answer was lost is known by its mark, even if others have written since.
-local MARKS_KEPT = 16
+-- A write that is sent again because its answer was lost is known by its mark, however many others have written since,
+-- and gets the answer of the first time. The client gives up long before the mark is forgotten.
+local MARK_SECONDS = 600
 
-local function judge_write(document)
-  local held = redis.call('HMGET', document, 'version', 'earlier')
-  local version, earlier = held[1] or '', held[2] or ''
-  if version == input.nonce or string.find(earlier, input.nonce, 1, true) then return 'done' end
-  if version ~= input.version then return 'late' end
-  redis.call('HSET', document, 'version', input.nonce)
-  if version ~= '' then
-    redis.call('HSET', document, 'earlier', string.sub(earlier .. version, -MARKS_KEPT * #version))
-  end
-  return 'fresh'
+local function answered()
+  return redis.call('GET', key('mark', input.nonce))
+end
+
+local function answer(with)
+  redis.call('SET', key('mark', input.nonce), with, 'EX', MARK_SECONDS)
+  return with
+end
+
+-- A document's hash holds the mark of the write that made its version; '' if there is none yet.
+local function version_of(document)
+  return redis.call('HGET', document, 'version') or ''
 end
