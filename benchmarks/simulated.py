@@ -33,6 +33,7 @@ class _Attempt:
     outcomes: dict[Event, Outcome] = field(default_factory=dict)
     running: Event | None = None
     begun_at: float | None = None
+    script: str | None = None
 
 
 class ForgetfulJournal:
@@ -66,6 +67,9 @@ class ForgetfulJournal:
                 return self._outcomes.get((attempt.order.attempt, event), False)
             attempt.seen.add(event)
             return True
+
+    def note_script(self, attempt: _Attempt, marker: str) -> None:
+        """Nothing to note."""
 
     def end(self, attempt: _Attempt, outcome: Outcome) -> None:
         """Remember the outcome for as long as the attempt lasts."""
@@ -130,6 +134,7 @@ def idle_world(host: str, folder: Path, tell: Callable[[AgentReport], None], tim
         commit=lambda records: None,
         own=lambda records: None,
         run_scripts=wait,
+        end_script=lambda marker: True,
         prune=lambda group, spare: None,
         tell=tell,
         stopped=defaultdict(threading.Event),

@@ -53,6 +53,7 @@ AGENT_RESTARTED = (
     "The agent was stopped or died while this event ran. "
     "Scripts may have run in part; deploy again once the host is well."
 )
+SCRIPT_STAYS = " A process that its script had started could not be ended; look after it on the host."
 STOPPED = "Skipped because the deployment was stopped."
 FAILED_BEFORE = "Skipped because an earlier event failed."
 ORDER_UNKNOWN = (

@@ -40,6 +40,8 @@ class OpenAttempt(Protocol):
     def running(self) -> Event | None: ...
     @property
     def begun_at(self) -> float | None: ...
+    @property
+    def script(self) -> str | None: ...
 
 
 class Journal(Protocol):
@@ -48,6 +50,7 @@ class Journal(Protocol):
     def knows(self, attempt: str) -> bool: ...
     def open(self, order: HostOrder) -> OpenAttempt | None: ...
     def begin(self, attempt: Any, event: Event, *, at: float) -> Outcome | bool: ...
+    def note_script(self, attempt: Any, marker: str) -> None: ...
     def end(self, attempt: Any, outcome: Outcome) -> None: ...
     def left(self, *, since: float) -> Iterable[OpenAttempt]: ...
     def forget(self, *, before: float) -> None: ...
@@ -68,7 +71,7 @@ class InstallArchive(Protocol):
 
 
 class RunScripts(Protocol):
-    """Runs an event's scripts; None on success."""
+    """Runs an event's scripts; None on success. `note` is given the marker of each before it starts."""
 
     def __call__(
         self,
@@ -80,6 +83,7 @@ class RunScripts(Protocol):
         log: Path,
         on_line: Callable[[str], None],
         stop: threading.Event,
+        note: Callable[[str], None],
     ) -> Diagnostics | None: ...
 
 
@@ -123,6 +127,8 @@ class HostWorld:
     own: Callable[[Path], None]
     """Scripts have run since the group's last Install: what they made of files over others' is their deployment's."""
     run_scripts: RunScripts
+    end_script: Callable[[str], bool]
+    """Ends what is left of a script, by its marker, when the agent that ran it died; False where something stays."""
     prune: Callable[[Path, Sequence[str]], None]
     """Drops the oldest deployments of a group's folder but for those named."""
     tell: Callable[[AgentReport], None]

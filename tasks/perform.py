@@ -75,7 +75,7 @@ def _carry_out(world: HostWorld, event: Event, report: HostReport) -> HostReport
     brief = report.model_copy(update={"order": report.order.brief()})
     if isinstance(standing, Outcome):
         return brief.plus(standing)
-    outcome = _skipped(event) if _halted(world, report) else _run(world, event, attempt.order, began)
+    outcome = _skipped(event) if _halted(world, report) else _run(world, event, attempt, began)
     outcome = _concluded(world, attempt.order, brief, outcome)
     _keep(world, attempt, outcome)
     if outcome.status is not EventStatus.SKIPPED:
@@ -117,9 +117,10 @@ def _halted(world: HostWorld, report: HostReport) -> bool:
     return report.halted or world.stopped[report.order.deployment_id].is_set()
 
 
-def _run(world: HostWorld, event: Event, order: HostOrder, begun_at: float) -> Outcome:
+def _run(world: HostWorld, event: Event, attempt: OpenAttempt, begun_at: float) -> Outcome:
+    order = attempt.order
     try:
-        problem = _WORK.get(event, _scripts)(world, event, order)
+        problem = _WORK.get(event, _scripts)(world, event, attempt)
     except (SlipwayError, OSError) as error:
         return _failed(event, begun_at, error, world.now())
     except Exception as error:
@@ -135,7 +136,8 @@ def _run(world: HostWorld, event: Event, order: HostOrder, begun_at: float) -> O
     )
 
 
-def _download(world: HostWorld, event: Event, order: HostOrder) -> Diagnostics | None:
+def _download(world: HostWorld, event: Event, attempt: OpenAttempt) -> Diagnostics | None:
+    order = attempt.order
     _tell_start(world, event, order)
     records, group = world.records, order.deployment_group_id
     archive = records.archive(group, order.deployment_id)
@@ -150,7 +152,8 @@ def _download(world: HostWorld, event: Event, order: HostOrder) -> Diagnostics |
     return None
 
 
-def _install(world: HostWorld, event: Event, order: HostOrder) -> Diagnostics | None:
+def _install(world: HostWorld, event: Event, attempt: OpenAttempt) -> Diagnostics | None:
+    order = attempt.order
     _tell_start(world, event, order)
     archive = world.records.archive(order.deployment_group_id, order.deployment_id)
     spec = _read_appspec(archive, order)
@@ -167,8 +170,9 @@ def _install(world: HostWorld, event: Event, order: HostOrder) -> Diagnostics | 
     return None
 
 
-def _scripts(world: HostWorld, event: Event, order: HostOrder) -> Diagnostics | None:
+def _scripts(world: HostWorld, event: Event, attempt: OpenAttempt) -> Diagnostics | None:
     """Run the event's scripts; an event without any, or without an earlier revision to take them from, succeeds."""
+    order = attempt.order
     deployment_id = _whose(world, event, order)
     if deployment_id is None:
         return None
@@ -186,6 +190,7 @@ def _scripts(world: HostWorld, event: Event, order: HostOrder) -> Diagnostics | 
             log=world.records.script_log(order.deployment_group_id, order.deployment_id),
             on_line=_line_teller(world, event, order),
             stop=world.cut[order.deployment_id],
+            note=lambda marker: world.journal.note_script(attempt, marker),
         )
     finally:
         if order.restoring is not None and not order.restart and host_events.follows_install(event):
@@ -348,6 +353,7 @@ def refuse(world: HostWorld, event: Event, raw: object) -> None:
 def report_interrupted(world: HostWorld) -> int:
     """Tell of every event that an earlier run of the agent left half done, and close it as failed; how many there were.
 
+    Its script may run still, where the agent alone died: it is ended first, for whoever is told may deploy at once.
     An attempt between two events is told of as well, for its next message may have been lost with the process, and one
     that was over lately: the word that its last event ended may have been lost, and nobody would ask for it again.
     """
@@ -363,14 +369,27 @@ def _report_interrupted(world: HostWorld, attempt: OpenAttempt) -> bool:
     if attempt.running is None:
         return False
     begun_at = attempt.begun_at or world.now()
-    outcome = _failed(attempt.running, begun_at, HostError(reasons.AGENT_RESTARTED), world.now())
+    why = reasons.AGENT_RESTARTED if _end_script(world, attempt) else reasons.AGENT_RESTARTED + reasons.SCRIPT_STAYS
+    outcome = _failed(attempt.running, begun_at, HostError(why), world.now())
     outcome = _with_disk(world, attempt.order, outcome, cut_off=True)
     _keep(world, attempt, outcome)
     world.tell(_finished(attempt.order, outcome, interrupted=True))
     return True
 
 
-_WORK: dict[Event, Callable[[HostWorld, Event, HostOrder], Diagnostics | None]] = {
+def _end_script(world: HostWorld, attempt: OpenAttempt) -> bool:
+    if attempt.script is None:
+        return True
+    try:
+        return world.end_script(attempt.script)
+    except Exception:
+        logger.exception(
+            "the script that %s of attempt %s left cannot be ended", attempt.running, attempt.order.attempt
+        )
+        return False
+
+
+_WORK: dict[Event, Callable[[HostWorld, Event, OpenAttempt], Diagnostics | None]] = {
     Event.DOWNLOAD_BUNDLE: _download,
     Event.INSTALL: _install,
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 from adapters.host.attempts import Attempts
 from adapters.host.layout import Layout
 from adapters.host.retention import prune
+from adapters.host.running import end_leftover
 from adapters.host.script_log import ScriptLog
 from adapters.host.scripts import ScriptLimits, run_scripts
 from adapters.host.unpack import copy_directory, unpack
@@ -48,6 +49,7 @@ def make_host_world(
         commit=commit,
         own=lambda records: own(records, settings.root),
         run_scripts=ScriptRunner(settings, dict(os.environ if base is None else base)),
+        end_script=lambda marker: end_leftover(marker, grace=settings.script_grace_seconds),
         prune=lambda group, spare: _prune(group, settings.max_revisions, spare),
         tell=tell,
         stopped=Flags(),
@@ -147,6 +149,7 @@ class ScriptRunner:
         log: Path,
         on_line: Callable[[str], None],
         stop: threading.Event,
+        note: Callable[[str], None],
     ) -> Diagnostics | None:
         """None on success, else what went wrong."""
         settings = self._settings
@@ -160,4 +163,5 @@ class ScriptRunner:
             limits=ScriptLimits(grace=settings.script_grace_seconds, event=order.event_limit),
             stop=stop,
             working_directory=settings.root,
+            note=note,
         )

@@ -29,6 +29,8 @@ class Attempt:
     running: Event | None = None
     """Begun without an end on record."""
     begun_at: float | None = None
+    script: str | None = None
+    """The marker of the script that was started last for what runs."""
     closed: bool = False
     """Its last event has ended; nothing more is expected."""
 
@@ -73,6 +75,12 @@ class Attempts:
             self._append(attempt, {"begun": event, "at": at})
             attempt.running, attempt.begun_at = event, at
             return True
+
+    def note_script(self, attempt: Attempt, marker: str) -> None:
+        """Record what the script that is to start for the running event will be known by."""
+        with self._lock:
+            self._append(attempt, {"script": marker})
+            attempt.script = marker
 
     def end(self, attempt: Attempt, outcome: Outcome) -> None:
         """Record how an event ended; the attempt is closed with its final event, and from then on only on disk."""
@@ -139,6 +147,8 @@ def _read_on(attempt: Attempt | None, path: Path, line: dict[str, Any]) -> Attem
         attempt.order = order
     elif attempt and "begun" in line:
         attempt.running, attempt.begun_at = Event(line["begun"]), float(line["at"])
+    elif attempt and attempt.running and "script" in line:
+        attempt.script = str(line["script"])
     elif attempt and "ended" in line:
         _apply_end(attempt, Outcome.model_validate(line["ended"]))
     return attempt
@@ -147,5 +157,5 @@ def _read_on(attempt: Attempt | None, path: Path, line: dict[str, Any]) -> Attem
 def _apply_end(attempt: Attempt, outcome: Outcome) -> None:
     attempt.outcomes[outcome.event] = outcome
     if attempt.running == outcome.event:
-        attempt.running, attempt.begun_at = None, None
+        attempt.running = attempt.begun_at = attempt.script = None
     attempt.closed = outcome.event == attempt.order.final_event

@@ -1,4 +1,4 @@
-"""Finds and signals everything a script has started, wherever it hid: its group, its session, its descendants and
+"""Finds and ends everything a script has started, wherever it hid: its group, its session, its descendants and
 whatever carries its marker in the environment. It knows Linux's /proc and nothing of scripts.
 
 A process that left the group and the session, lost its parent *and* wiped its environment cannot be told from any
@@ -10,8 +10,13 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
+
+SCAN_TICK = 0.05
+KILL_WAIT = 5.0
+"""Seconds that killed processes get to go; one stuck in the kernel is not waited for."""
 
 
 class Member(NamedTuple):
@@ -29,20 +34,51 @@ class _Row(NamedTuple):
 
 
 class Family:
-    """All that came of one process, which leads its own session; `marker` is a `NAME=value` of its environment."""
+    """All that came of one process, which leads its own session; `marker` is a `NAME=value` of its environment.
 
-    def __init__(self, leader: int, marker: str) -> None:
+    `leader` is None where somebody else started that process, so that its id may mean another one by now.
+    """
+
+    def __init__(self, leader: int | None, marker: str) -> None:
         self._leader = leader
         self._marker = marker.encode()
         self._known: set[Member] = set()
 
-    def signal(self, number: signal.Signals) -> None:
+    def end(self, grace: float, wait: Callable[[float], bool] | None = None) -> bool:
+        """Ask everyone to go, make them after `grace` seconds; False where somebody stays.
+
+        `wait` waits so many seconds for `gone`, or less, and says whether it came true.
+        """
+        wait = wait or self._await_gone
+        self._signal(signal.SIGTERM)
+        # A suspended process acts on SIGTERM only once it goes on.
+        self._signal(signal.SIGCONT)
+        return wait(grace) or self._kill(wait)
+
+    def _kill(self, wait: Callable[[float], bool]) -> bool:
+        give_up = time.monotonic() + KILL_WAIT
+        while time.monotonic() < give_up:
+            self._signal(signal.SIGKILL)
+            if wait(4 * SCAN_TICK):
+                return True
+        return False
+
+    def _await_gone(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while not self.gone():
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(SCAN_TICK)
+        return True
+
+    def _signal(self, number: signal.Signals) -> None:
         """Send a signal to everyone; who may not be signalled, or is gone, is passed over."""
         strays = self._strays()
         # The group in one call, so that no member can fork away between two of them. The leader is not reaped before
         # all is over: its id cannot mean another group.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._leader, number)
+        if self._leader is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._leader, number)
         for stray in strays:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(stray.pid, number)
@@ -56,6 +92,7 @@ class Family:
 
     def _find(self) -> list[_Row]:
         rows = {row.member.pid: row for row in _read_processes()}
+        _leave_out_oneself(rows)
         found = {pid for pid, row in rows.items() if self._belongs(row)}
         waiting = list(found)
         children: dict[int, list[int]] = {}
@@ -72,6 +109,13 @@ class Family:
         if self._leader in (row.group, row.session, row.member.pid) or row.member in self._known:
             return True
         return self._marker in _read(f"/proc/{row.member.pid}/environ").split(b"\0")
+
+
+def _leave_out_oneself(rows: dict[int, _Row]) -> None:
+    # A script may have started this very agent, which then carries its marker: neither it nor what it runs under ends.
+    pid = os.getpid()
+    while pid in rows:
+        pid = rows.pop(pid).parent
 
 
 def _read_processes() -> Iterator[_Row]:

@@ -9,7 +9,6 @@ import contextlib
 import errno
 import os
 import selectors
-import signal
 import subprocess
 import threading
 import time
@@ -20,17 +19,14 @@ from enum import Enum
 from pathlib import Path
 from types import TracebackType
 
-from adapters.host.processes import Family
+from adapters.host.processes import SCAN_TICK, Family
 from adapters.host.streams import Streams
 from domain.hooks import MARKER
 
 _STOP_TICK = 0.1
 """Seconds between looks at the stop event, which no selector can watch."""
-_SCAN_TICK = 0.05
 _NO_PIDFD_TICK = 0.02
 _LONG = 3600.0
-_KILL_WAIT = 5.0
-"""Seconds that killed processes get to go; one stuck in the kernel is not waited for."""
 _BUSY_WAIT = 2.0
 
 
@@ -71,6 +67,16 @@ class NotStarted(Exception):
         self.why = why
 
 
+def new_marker() -> str:
+    """What one command and all that comes of it are known by."""
+    return uuid.uuid4().hex
+
+
+def end_leftover(marker: str, *, grace: float) -> bool:
+    """End what is left of a command whose caller died; False where something stays. `grace`: seconds to SIGKILL."""
+    return Family(None, f"{MARKER}={marker}").end(grace)
+
+
 def run_command(
     command: Sequence[str],
     *,
@@ -82,13 +88,15 @@ def run_command(
     stream_owner: int | None = None,
     stdin: int = subprocess.DEVNULL,
     pass_fds: Sequence[int] = (),
+    marker: str | None = None,
 ) -> Ended:
     """Run the command in a session of its own; `on_output` gets a stream's name and its bytes.
 
     `stream_owner` is the user id the streams are given to, for a command that changes its user. `stdin` is empty unless
-    a file is given; `pass_fds` stay open in the command. Raises NotStarted.
+    a file is given; `pass_fds` stay open in the command. `marker` is what all that comes of it is known
+    by in its environment; no two commands have the same. Raises NotStarted.
     """
-    marker = uuid.uuid4().hex
+    marker = marker or new_marker()
     with contextlib.ExitStack() as stack:
         try:
             selector = stack.enter_context(selectors.DefaultSelector())
@@ -187,24 +195,12 @@ class _Running:
         return Cause.STOPPED if in_time else Cause.TIMED_OUT
 
     def _end(self) -> bool:
-        """Ask everyone to go, then make them; False where somebody stays."""
-        self._family.signal(signal.SIGTERM)
-        # A suspended process acts on SIGTERM only once it goes on.
-        self._family.signal(signal.SIGCONT)
-        return self._pump(self._all_gone, self._bounds.grace, tick=_SCAN_TICK) or self._kill()
-
-    def _kill(self) -> bool:
-        give_up = time.monotonic() + _KILL_WAIT
-        while time.monotonic() < give_up:
-            self._family.signal(signal.SIGKILL)
-            if self._pump(self._all_gone, 4 * _SCAN_TICK, tick=_SCAN_TICK):
-                return True
-        return False
+        return self._family.end(self._bounds.grace, lambda seconds: self._pump(self._all_gone, seconds, tick=SCAN_TICK))
 
     def _all_gone(self) -> bool:
         if not self._has_exited() or time.monotonic() < self._next_scan:
             return False
-        self._next_scan = time.monotonic() + _SCAN_TICK
+        self._next_scan = time.monotonic() + SCAN_TICK
         return self._family.gone()
 
     def _pump(self, done: Callable[[], bool], seconds: float, *, tick: float) -> bool:

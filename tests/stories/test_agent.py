@@ -13,6 +13,7 @@ from domain.deployments import Deployment, DeploymentStatus, TargetRecord, Targe
 from domain.lifecycle import Event
 from domain.reports import Diagnostics, EventStatus
 from tests.site import Site, wait_until, write_revision
+from tests.unit.adapters.script_site import is_alive
 from workers.broker import connection
 
 
@@ -132,6 +133,31 @@ def test_an_agent_dies_before_it_says_that_its_last_event_ended(site: Site, tmp_
     site.kill("dying")
     site.agent(host)
     assert site.ended(deployment_id, limit=30).status is DeploymentStatus.SUCCEEDED
+    site.end(f"agent-{host}")
+
+
+def test_a_hook_does_not_outlive_its_agent_for_long(site: Site, tmp_path: Path) -> None:
+    """Else it would run beside the hooks of the next deployment."""
+    host = "outlived"
+    group = group_of(site, host)
+    first = site.agent(host)
+    present(site, host)
+    noted = tmp_path / "pids"
+    stays = f"echo $$ >>{noted}; setsid sh -c 'echo $$ >>{noted}; exec sleep 600' & sleep 600"
+    failing = site.deploy(write_revision(tmp_path / "v1", {"AfterInstall": stays}), group=group)
+    wait_until(lambda: noted.exists() and noted.read_text().count("\n") == 2, "the hook")
+    pids = [int(line) for line in noted.read_text().split()]
+    first.kill()
+    first.wait()
+    assert all(map(is_alive, pids))
+    site.end(f"agent-{host}")
+    site.agent(host)
+    ended = site.ended(failing, limit=30)
+    assert ended.status is DeploymentStatus.FAILED
+    assert not any(map(is_alive, pids))
+    assert "agent was stopped or died" in problem_of(record_of(site, ended, host), Event.AFTER_INSTALL).message
+    good = site.deploy(write_revision(tmp_path / "v2", {"AfterInstall": MARK}), group=group)
+    assert site.ended(good).status is DeploymentStatus.SUCCEEDED
     site.end(f"agent-{host}")
 
 

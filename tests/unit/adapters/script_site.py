@@ -48,6 +48,7 @@ class ScriptSite:
         self.work.mkdir()
         self.log_path = folder / "logs" / "scripts.log"
         self.lines: list[str] = []
+        self.markers: list[str] = []
         self.stop = threading.Event()
         self.on_line: Callable[[str], None] = lambda line: self.lines.append(line)
         self.environment: Mapping[str, str] = {
@@ -82,6 +83,7 @@ class ScriptSite:
             limits=limits or ScriptLimits(grace=20.0),
             stop=self.stop,
             working_directory=self.work,
+            note=self.markers.append,
         )
 
     def fail(

@@ -65,6 +65,18 @@ def test_a_restart_begins_without_a_source_and_only_with_its_first_message(tmp_p
     assert journal.open(an_order(attempt="t-2", source=None)) is None
 
 
+def test_the_script_that_an_event_runs_is_known_until_the_event_ended(tmp_path: Path) -> None:
+    journal = Attempts(tmp_path)
+    attempt = journal.open(order())
+    assert attempt is not None
+    journal.begin(attempt, Event.BEFORE_INSTALL, at=NOW)
+    for marker in ("one", "two"):
+        journal.note_script(attempt, marker)
+    assert [left.script for left in Attempts(tmp_path).left(since=NOW)] == ["two"]
+    journal.end(attempt, an_outcome(Event.BEFORE_INSTALL))
+    assert [left.script for left in Attempts(tmp_path).left(since=NOW)] == [None]
+
+
 def test_only_the_agent_reads_a_journal(tmp_path: Path) -> None:
     Attempts(tmp_path).open(order())
     (file,) = tmp_path.iterdir()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -11,9 +13,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from adapters.host import running
+from adapters.host import processes, running
+from adapters.host.running import end_leftover
 from adapters.host.scripts import ScriptLimits
 from domain.appspec import Script
+from domain.hooks import MARKER
 from domain.reports import ErrorCode
 from tests.unit.adapters.script_site import ScriptSite, is_alive, wait_until
 
@@ -144,6 +148,31 @@ def test_stopping_the_deployment_ends_the_script(site: ScriptSite) -> None:
     assert not (site.work / "later").exists()
 
 
+def test_what_an_agent_that_died_left_is_ended_and_no_more(site: ScriptSite) -> None:
+    site.script("starts.sh", daemon(site, "service"))
+    site.script("stays.sh", f"{daemon(site, 'stray')}; {fork_bare(site, 'bare')}; echo $$ > $WORK/left; sleep 600")
+    running = threading.Thread(target=site.run, args=("starts.sh", "stays.sh"))
+    running.start()
+    left = [site.noted_pid(name) for name in ("left", "stray", "bare")]
+    assert end_leftover(site.markers[-1], grace=0.3)
+    running.join()
+    assert not any(map(is_alive, left))
+    assert is_alive(site.noted_pid("service"))
+    assert len(site.markers) == 2
+
+
+def test_an_agent_that_a_script_started_does_not_end_itself(site: ScriptSite) -> None:
+    code = (
+        "import os, sys; from adapters.host.running import end_leftover; "
+        f"sys.exit(not end_leftover(os.environ['{MARKER}'], grace=1.0))"
+    )
+    site.script("sleeps.sh", "sleep 600")
+    agent = [sys.executable, "-c", f"import subprocess; subprocess.Popen(['{site.archive}/sleeps.sh']); {code}"]
+    environment = {**os.environ, **site.environment, MARKER: "left"}
+    assert subprocess.run(agent, env=environment, check=False, timeout=30).returncode == 0
+    assert not site.running()
+
+
 def test_hooks_beside_it_live_on(tmp_path: Path) -> None:
     sites = []
     for name in ("one", "two"):
@@ -271,7 +300,7 @@ def test_a_process_that_cannot_be_ended_is_not_waited_for_forever(
 
     site.script("x.sh", "sleep 600")
     with monkeypatch.context() as patched:
-        patched.setattr(running, "_KILL_WAIT", 0.2)
+        patched.setattr(processes, "KILL_WAIT", 0.2)
         patched.setattr("adapters.host.processes.os.killpg", refuse)
         patched.setattr("adapters.host.processes.os.kill", refuse)
         with pytest.warns(ResourceWarning, match="still running"):

@@ -38,6 +38,7 @@ def a_host(folder: Path, told: list[AgentReport], **more: Any) -> HostWorld:
         commit=lambda _: None,
         own=lambda _: None,
         run_scripts=lambda *_, **__: None,
+        end_script=lambda _: True,
         prune=lambda *_: None,
         tell=told.append,
         stopped=Flags(),

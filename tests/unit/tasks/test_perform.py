@@ -159,6 +159,39 @@ def test_a_restart_tells_all_that_ran_before_what_was_cut_short(tmp_path: Path) 
     assert [each.interrupted for each in told if isinstance(each, EventFinished)] == [False] * 3 + [True]
 
 
+@pytest.mark.parametrize(
+    ("ended", "says"),
+    [
+        (lambda _: True, "once the host is well."),
+        (lambda _: False, "could not be ended; look after it on the host."),
+        (raises(OSError("no /proc")), "could not be ended; look after it on the host."),
+    ],
+)
+def test_a_script_that_outlived_its_agent_is_ended_before_anybody_is_told(
+    tmp_path: Path, ended: Callable[[str], bool], says: str
+) -> None:
+    def die(*_: object, note: Callable[[str], None], **__: object) -> None:
+        note("m-1")
+        raise SystemExit
+
+    before = a_host(tmp_path, [], run_scripts=die)
+    carry_out(before, Event.DOWNLOAD_BUNDLE, report())
+    with pytest.raises(SystemExit):
+        carry_out(before, Event.BEFORE_INSTALL, report())
+    told: list[AgentReport] = []
+    asked: list[tuple[str, list[Event]]] = []
+
+    def end(marker: str) -> bool:
+        asked.append((marker, [outcome.event for outcome in finished(told)]))
+        return ended(marker)
+
+    assert report_interrupted(a_host(tmp_path, told, end_script=end)) == 1
+    assert asked == [("m-1", [Event.DOWNLOAD_BUNDLE])]
+    problem = finished(told)[-1].diagnostics
+    assert problem is not None
+    assert problem.message.endswith(says)
+
+
 def test_a_restart_tells_of_attempts_that_were_over_lately(tmp_path: Path) -> None:
     """The word of the last event's end may have been lost with the process; in time control gives the host up."""
     before = a_host(tmp_path, [])
