@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stop": ("cli.deploy", "stop"),
     "trigger": ("cli.processes", "trigger"),
     "up": ("cli.up", "up"),
+    "update-group": ("cli.resources", "update_group"),
     "validate": ("cli.validate", "validate"),
     "watch": ("cli.processes", "watch"),
 }

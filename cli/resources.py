@@ -3,21 +3,46 @@ call the API's own operations."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
 from cli.world import answer, json_option, site
 from domain.configs import ONE_AT_A_TIME
 from domain.errors import InvalidTag
-from domain.groups import Busy
+from domain.groups import Busy, DeploymentGroup
 from workflows.resources import check_instance
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _ROLLBACK_EVENTS = {
     "failure": "DEPLOYMENT_FAILURE",
     "alarm": "DEPLOYMENT_STOP_ON_ALARM",
     "stop": "DEPLOYMENT_STOP_ON_REQUEST",
 }
+
+OWN_MEMBERS = ("busy", "event_seconds", "appspec_filename", "restore_overwritten")
+"""Members of a deployment group that CodeDeploy's API does not know."""
+
+
+def own_options(command: F) -> F:
+    """The options for these members; None where one is not given."""
+    options = (
+        click.option("--queue/--no-queue", default=None, help="Queue a second deployment rather than refuse it."),
+        click.option("--event-seconds", type=click.IntRange(min=1), help="The limit of one lifecycle event."),
+        click.option(
+            "--appspec", "appspec_filename", help="The name of the AppSpec file, where it is not appspec.yml."
+        ),
+        click.option(
+            "--restore-overwritten/--no-restore-overwritten",
+            default=None,
+            help="A rollback brings back others' files that OVERWRITE replaced.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @click.command()
@@ -58,12 +83,7 @@ def create_application(name: str, as_json: bool) -> None:
     type=click.Choice(sorted(_ROLLBACK_EVENTS)),
     help="Roll back by itself after a failure, an alarm, or a stop by request.",
 )
-@click.option("--queue", is_flag=True, help="Queue a second deployment rather than refuse it.")
-@click.option("--event-seconds", type=click.IntRange(min=1), help="The limit of one lifecycle event.")
-@click.option("--appspec", "appspec_filename", help="The name of the AppSpec file, where it is not appspec.yml.")
-@click.option(
-    "--restore-overwritten", is_flag=True, help="A rollback brings back others' files that OVERWRITE replaced."
-)
+@own_options
 @json_option
 def create_group(
     application: str,
@@ -77,11 +97,8 @@ def create_group(
     ready_wait: int | None,
     terminate_after: int | None,
     rollback_on: tuple[str, ...],
-    queue: bool,
-    event_seconds: int | None,
-    appspec_filename: str | None,
-    restore_overwritten: bool,
     as_json: bool,
+    **ours: Any,
 ) -> None:
     """Create the deployment group NAME of APPLICATION, for the registered hosts that carry a tag."""
     from api.operations.groups import add_group
@@ -97,15 +114,50 @@ def create_group(
         **_rollback(rollback_on),
         **_blue_green(blue_green, ready_wait, terminate_after),
     }
-    ours = {
-        "busy": Busy.QUEUE if queue else Busy.REFUSE,
+    made = add_group(site(), given, _ours(**ours))
+    text = f"created deployment group {application}/{name}"
+    answer({"deploymentGroupId": made.deployment_group_id}, text, as_json=as_json)
+
+
+@click.command()
+@click.argument("application")
+@click.argument("name")
+@own_options
+@json_option
+def update_group(application: str, name: str, as_json: bool, **ours: Any) -> None:
+    """Change what CodeDeploy's own update-deployment-group does not know of the deployment group NAME of APPLICATION,
+    for deployments to come. Without options: show it."""
+    from api.operations import groups
+
+    changes = _ours(**ours)
+    changed, _ = groups.update_group(
+        site(), {"applicationName": application, "currentDeploymentGroupName": name}, changes
+    )
+    shown = changed.model_dump(by_alias=True, mode="json", include=set(OWN_MEMBERS))
+    answer(shown, f"{application}/{name}: {_said_of(changed)}", as_json=as_json)
+
+
+def _ours(
+    queue: bool | None, event_seconds: int | None, appspec_filename: str | None, restore_overwritten: bool | None
+) -> dict[str, Any]:
+    """The members that were given."""
+    given = {
+        "busy": queue if queue is None else Busy.QUEUE if queue else Busy.REFUSE,
         "eventSeconds": event_seconds,
         "appspecFilename": appspec_filename,
         "restoreOverwritten": restore_overwritten,
     }
-    made = add_group(site(), given, ours)
-    text = f"created deployment group {application}/{name}"
-    answer({"deploymentGroupId": made.deployment_group_id}, text, as_json=as_json)
+    return {member: value for member, value in given.items() if value is not None}
+
+
+def _said_of(group: DeploymentGroup) -> str:
+    limit = f"{group.event_seconds} s for an event" if group.event_seconds else "the settings' limit for an event"
+    second = "queued" if group.busy is Busy.QUEUE else "refused"
+    restoring = "restored" if group.restore_overwritten else "left as they are"
+    return (
+        f"{limit}; a second deployment is {second}; AppSpec file {group.appspec_filename or 'appspec.yml'}; "
+        f"files that OVERWRITE replaced are {restoring} by a rollback"
+    )
 
 
 def _rollback(causes: tuple[str, ...]) -> dict[str, Any]:

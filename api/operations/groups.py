@@ -116,7 +116,13 @@ def _test_triggers(site: Site, of: Application, group: DeploymentGroup, before: 
 
 def update_deployment_group(site: Site, given: Given) -> Answer:
     """Replace what is given, keep what is not; an empty list clears. Deployments that run keep what they began with."""
-    changes = _changes(given)
+    return {"hooksNotCleanedUp": update_group(site, given, {})[1]}
+
+
+def update_group(site: Site, given: Given, ours: dict[str, Any]) -> tuple[DeploymentGroup, list[Answer]]:
+    """Change a deployment group, and the hooks that could not be removed; `ours` are members that the API does not
+    know."""
+    changes = {**_changes(given), **ours}
     of = finding.application(site, given["applicationName"])
     name = given["currentDeploymentGroupName"]
     found = finding.group(site, of, name)
@@ -140,7 +146,7 @@ def update_deployment_group(site: Site, given: Given) -> Answer:
     with hooks.installed(site, wanted if again else without(wanted, found.hooks), before=found.hooks):
         changed = _changed(site, of, found, edit)
     _test_triggers(site, of, changed, found)
-    return {"hooksNotCleanedUp": hooks.removed(site, (*found.hooks, *wanted), kept=changed.hooks)}
+    return changed, hooks.removed(site, (*found.hooks, *wanted), kept=changed.hooks)
 
 
 def _changed(

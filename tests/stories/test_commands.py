@@ -8,11 +8,13 @@ import subprocess
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 
 from cli.main import COMMANDS, cli
+from domain.groups import group_name
 from tests.site import Site, wait_until, write_revision
 from workers.installation import free_port
 
@@ -99,6 +101,39 @@ def test_a_failing_script_is_shown_with_its_last_lines(site: Site, tmp_path: Pat
     assert "Last successful deployment" in " ".join(done.stdout.split())
 
 
+def test_what_is_ours_of_a_group_can_be_changed_and_the_rest_stays(site: Site, tmp_path: Path) -> None:
+    def change(*options: str) -> dict[str, Any]:
+        held: dict[str, Any] = json.loads(site.slipway("update-group", "shop", "changing", "--json", *options).stdout)
+        return held
+
+    site.slipway("create-group", "shop", "changing", "--tag", "role=web", "--config", "CodeDeployDefault.AllAtOnce")
+    shown = {"busy": "REFUSE", "eventSeconds": None, "appspecFilename": None, "restoreOverwritten": False}
+    assert change() == shown
+    assert change("--event-seconds", "1") == {**shown, "eventSeconds": 1}
+    revision = write_revision(tmp_path / "long", {"BeforeInstall": "sleep 600"})
+    done = site.slipway("deploy", str(revision), "--group", "shop/changing", "--watch", check=False)
+    assert "may take in this deployment group" in " ".join(done.stdout.split())
+    changed = {"busy": "QUEUE", "eventSeconds": 7200, "appspecFilename": "other.yml", "restoreOverwritten": True}
+    options = ("--queue", "--event-seconds", "7200", "--appspec", "other.yml", "--restore-overwritten")
+    assert change(*options) == changed
+    assert change("--no-queue", "--no-restore-overwritten") == {
+        **changed,
+        "busy": "REFUSE",
+        "restoreOverwritten": False,
+    }
+    said = site.slipway("update-group", "shop", "changing").stdout
+    assert said == (
+        "shop/changing: 7200 s for an event; a second deployment is refused; AppSpec file other.yml; "
+        "files that OVERWRITE replaced are left as they are by a rollback\n"
+    )
+    shop = site.world.store.applications.named("shop")
+    assert shop is not None
+    group = site.world.store.groups.named(group_name(shop.application_id, "changing"))
+    assert group is not None
+    assert group.deployment_config_name == "CodeDeployDefault.AllAtOnce"
+    assert [each.key for each in group.on_premises_instance_tag_filters] == ["role"]
+
+
 def test_a_deployment_to_no_hosts_says_why_it_failed(site: Site, tmp_path: Path) -> None:
     site.slipway("create-group", "shop", "nobody", "--tag", "role=nobody")
     revision = write_revision(tmp_path / "lost", {})
@@ -173,6 +208,8 @@ def _running(site: Site, deployment_id: str, event: str) -> bool:
         (["create-application", "shop"], 2, "exists already"),
         (["create-application", "no spaces please"], 2, "1 to 100 characters"),
         (["create-group", "nobody", "g", "--tag", "a=b"], 2, "No application found for name: nobody"),
+        (["update-group", "shop", "nobody-made-it", "--queue"], 2, "No Deployment Group found"),
+        (["update-group", "shop", "live", "--event-seconds", "9999999"], 2, "1 to 604800 seconds, not 9999999"),
         (["register", "web-1"], 2, "registered already"),
         (["deploy", "examples/webapp", "--group", "shop/none"], 2, "no deployment group none"),
         (["logs", "d-NOTTHERE1", "web-1"], 2, "No deployment has the id"),
