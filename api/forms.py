@@ -21,6 +21,7 @@ from domain.revisions import Revision, RevisionLocation
 from domain.scaling import ScalingHook, Transition
 from domain.values import Value
 from workflows import alarms, reporting
+from workflows.put_off import put_off_by
 from workflows.reserved_buckets import meant, told
 from workflows.scaling_hooks import hook_named
 
@@ -280,8 +281,8 @@ def deployment_info(
 
 def _status_messages(deployment: Deployment) -> list[str]:
     """What a person should know of a deployment: what stays true, and what it waits for now."""
-    why = alarms.awaited(deployment)
-    return [*deployment.status_messages, *([reasons.ALARMS_AWAITED.format(why=why)] if why else [])]
+    waits = {reasons.ALARMS_AWAITED: alarms.awaited(deployment), reasons.PUT_OFF: put_off_by(deployment)}
+    return [*deployment.status_messages, *(text.format(why=why) for text, why in waits.items() if why)]
 
 
 def _related(deployment: Deployment) -> Answer | None:

@@ -81,7 +81,7 @@ def as_json_value(view: DeploymentView) -> dict[str, Any]:
 
 _INTERNAL = {
     *("phases", "phase", "results", "until", "continued", "total", "blue", "floor", "stopping", "ends_as", "cutting"),
-    *("minimum_healthy_hosts", "takes_over", "termination_wait_started", "alarms_awaited"),
+    *("minimum_healthy_hosts", "takes_over", "termination_wait_started", "alarms_awaited", "put_off_by"),
     *("stopping_at", "balancer_silence", "green_leaves_since"),
 }
 """Members of a deployment that are for the engine."""

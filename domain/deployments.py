@@ -438,6 +438,8 @@ class Deployment(Value):
     """What it remembers of them from one look to the next."""
     alarms_awaited: str = ""
     """Why its alarms are not known yet, for which it waits before it begins; empty once they are."""
+    put_off_by: str = ""
+    """What else kept it from beginning when that was tried last; of no meaning once it has begun."""
 
     @property
     def claimed(self) -> str:

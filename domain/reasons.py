@@ -169,5 +169,6 @@ ALARMS_UNWATCHED = (
     "Alarms could not be read, and the deployment went on without them, as ignorePollAlarmFailure says: {why}"
 )
 ALARMS_AWAITED = "The deployment does not begin before its alarms are known: {why}"
+PUT_OFF = "The deployment cannot begin yet and is tried again every few seconds: {why}"
 ALARMS_BEING_READ = "they are being read."
 ALARM_DETAIL = "The alarm {name} is active: {detail}"

@@ -4,6 +4,7 @@ repeated."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice, product
 from typing import TypeVar
@@ -40,6 +41,7 @@ from workflows import (
     instance_deployments,
     names,
     plan,
+    put_off,
     rollback,
     targeting,
 )
@@ -102,17 +104,19 @@ def _start(world: World, deployment: Deployment) -> Deployment | None:
         # It was admitted while its application was being deleted.
         world.store.forget_deployments(deployment.application_id)
     group = world.store.groups.get(deployment.deployment_group_id)
-    found = _find(world, deployment, group) if group and application else _Found()
-    _keep_lease(world, deployment)
+    with _telling_what_puts_it_off(world, deployment):
+        found = _find(world, deployment, group) if group and application else _Found()
+        _keep_lease(world, deployment)
+        refusal = _why_unfetchable(world, deployment) or found.refusal
     refusal = (
-        _why_unfetchable(world, deployment)
-        or found.refusal
+        refusal
         or admission.too_many(len(found.records), world.quotas)
         or _why_no_balancer(world, deployment)
         or why_not_begin(world, deployment)
     )
     if group is not None and refusal is None:
-        refusal = suspend(world, deployment, group)
+        with _telling_what_puts_it_off(world, deployment):
+            refusal = suspend(world, deployment, group)
         deployment = world.store.deployment(deployment.deployment_id) or deployment
     _keep_lease(world, deployment)
     now = world.now()
@@ -145,6 +149,23 @@ def _start(world: World, deployment: Deployment) -> Deployment | None:
         after_end(world, changed)
         return None
     return changed.deployment
+
+
+class _SaidAlready(WorldError):
+    """Something does not answer, and the deployment says what."""
+
+
+@contextmanager
+def _telling_what_puts_it_off(world: World, deployment: Deployment) -> Iterator[None]:
+    """People hear of what does not answer here; the watch has the deployment begun again."""
+    try:
+        yield
+    except _SaidAlready:
+        raise
+    except WorldError as error:
+        why = error.message
+        world.store.change(deployment.deployment_id, lambda present: put_off.put_off(present, why))
+        raise
 
 
 def _undo_suspension(world: World, deployment_id: str) -> None:
@@ -315,7 +336,7 @@ def _why_wait_no_longer(world: World, deployment: Deployment, balancer: str, err
     world.store.change(
         deployment.deployment_id, lambda present: balancer_waits.silent(present, balancer, error.message, now=now)
     )
-    raise error
+    raise _SaidAlready(error.message) from error
 
 
 def in_order(

@@ -86,7 +86,7 @@ def being_read(present: Deployment) -> Change | None:
     has begun or has ended."""
     if present.status.final or _begun(present) or present.alarms_awaited:
         return None
-    return Change(present.model_copy(update={"alarms_awaited": reasons.ALARMS_BEING_READ}))
+    return Change(present.model_copy(update={"alarms_awaited": reasons.ALARMS_BEING_READ, "put_off_by": ""}))
 
 
 def awaited(deployment: Deployment) -> str:
@@ -195,11 +195,11 @@ def noted(present: Deployment, before: AlarmRecord | None, found: Look) -> Chang
     messages = tuple(text for text in found.messages if not _is_told(text, present.status_messages))
     record = None if found.record == AlarmRecord() else found.record
     awaits = "" if _begun(present) else found.unsettled
-    nothing = record == before and not messages and awaits == present.alarms_awaited
+    nothing = record == before and not messages and awaits == present.alarms_awaited and not present.put_off_by
     if present.status.final or present.alarm_record != before or nothing:
         return None
     told = (*present.status_messages, *messages)
-    update = {"alarm_record": record, "status_messages": told, "alarms_awaited": awaits}
+    update = {"alarm_record": record, "status_messages": told, "alarms_awaited": awaits, "put_off_by": ""}
     return Change(present.model_copy(update=update))
 
 

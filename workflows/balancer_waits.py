@@ -49,7 +49,12 @@ def silent(present: Deployment, balancer: str, why: str, *, now: Instant) -> Cha
     )
     waits = waits_no_more(present)
     silence = BalancerSilence(balancer=balancer, since=now, told=told)
-    update = {"balancer_silence": silence, "status_messages": (*waits.status_messages, told), "alarms_awaited": ""}
+    update = {
+        "balancer_silence": silence,
+        "status_messages": (*waits.status_messages, told),
+        "alarms_awaited": "",
+        "put_off_by": "",
+    }
     return Change(waits.model_copy(update=update))
 
 

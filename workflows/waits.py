@@ -11,6 +11,7 @@ from domain.errors import DeploymentAlreadyCompleted
 from domain.moves import Change
 from domain.values import Instant
 from workflows import alarms
+from workflows.put_off import put_off_by
 
 _PHASES = {WaitType.READY_WAIT: PhaseKind.READY_WAIT, WaitType.TERMINATION_WAIT: PhaseKind.TERMINATION_WAIT}
 
@@ -65,6 +66,8 @@ def waiting_for(deployment: Deployment, now: Instant) -> str:
         return "replacement hosts to leave traffic, in which an earlier deployment left them"
     if why := alarms.awaited(deployment):
         return f"its alarms to be known before it begins: {why}"
+    if why := put_off_by(deployment):
+        return f"what it needs to begin: {why}"
     phase = deployment.under_way
     if phase is None:
         return ""
