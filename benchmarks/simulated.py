@@ -128,7 +128,7 @@ def idle_world(host: str, folder: Path, tell: Callable[[AgentReport], None], tim
         root=folder,
         records=SharedRecords(folder, hooks=times is not None),
         journal=ForgetfulJournal(),
-        fetch=lambda source, archive: None,
+        fetch=lambda source, archive, *, seconds, stop: None,
         install=lambda *_, **__: "",
         on_disk=lambda records: "",
         commit=lambda records: None,

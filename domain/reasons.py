@@ -53,6 +53,10 @@ AGENT_RESTARTED = (
     "The agent was stopped or died while this event ran. "
     "Scripts may have run in part; deploy again once the host is well."
 )
+DOWNLOAD_STOPPED = "it was stopped with the deployment"
+DOWNLOAD_TOO_LONG = (
+    "it took longer than the {seconds} seconds that one lifecycle event may take in this deployment group"
+)
 SCRIPT_STAYS = " A process that its script had started could not be ended; look after it on the host."
 STOPPED = "Skipped because the deployment was stopped."
 FAILED_BEFORE = "Skipped because an earlier event failed."

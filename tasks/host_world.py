@@ -56,6 +56,12 @@ class Journal(Protocol):
     def forget(self, *, before: float) -> None: ...
 
 
+class Fetch(Protocol):
+    """Puts the unpacked bundle of a source at a folder that is not there yet, within so many seconds, until `stop`."""
+
+    def __call__(self, source: BundleSource, archive: Path, *, seconds: int, stop: threading.Event) -> None: ...
+
+
 class InstallArchive(Protocol):
     """Installs an unpacked revision by its AppSpec, with records in a folder; answers a line for the log."""
 
@@ -117,8 +123,7 @@ class HostWorld:
     root: Path
     records: Records
     journal: Journal
-    fetch: Callable[[BundleSource, Path], None]
-    """Puts the unpacked bundle of a source at a folder that does not exist yet."""
+    fetch: Fetch
     install: InstallArchive
     on_disk: Callable[[Path], str]
     """Says what of the group's last Install is on disk."""
@@ -136,6 +141,6 @@ class HostWorld:
     stopped: Mapping[str, threading.Event]
     """Deployments of which no further event begins on this host; looked up by id, made on demand."""
     cut: Mapping[str, threading.Event]
-    """Deployments whose running script is ended at once."""
+    """Deployments whose running script or download is ended at once."""
     now: Callable[[], float]
     touch: Touch = field(default_factory=NobodyListens)

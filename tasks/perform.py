@@ -147,7 +147,7 @@ def _download(world: HostWorld, event: Event, attempt: OpenAttempt) -> Diagnosti
     spare = [name for name in (order.deployment_id, records.last_successful(group)) if name]
     world.prune(records.group(group), spare)
     world.journal.forget(before=world.now() - KEEP_JOURNALS)
-    world.fetch(order.source, archive)
+    world.fetch(order.source, archive, seconds=order.event_limit, stop=world.cut[order.deployment_id])
     records.mark_most_recent(group, order.deployment_id)
     return None
 

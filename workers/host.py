@@ -16,6 +16,7 @@ from adapters.host.script_log import ScriptLog
 from adapters.host.scripts import ScriptLimits, run_scripts
 from adapters.host.unpack import copy_directory, unpack
 from config.settings import AgentSettings
+from domain import reasons
 from domain.appspec import AppSpec, FileExistsBehavior, Script
 from domain.bundles import BundleLimits, BundleType
 from domain.errors import BundleError
@@ -69,15 +70,23 @@ class Fetcher:
     def __init__(self, settings: AgentSettings) -> None:
         self._settings = settings
 
-    def __call__(self, source: BundleSource, archive: Path) -> None:
-        """Put the unpacked bundle at `archive`; raises BundleError."""
+    def __call__(self, source: BundleSource, archive: Path, *, seconds: int, stop: threading.Event) -> None:
+        """Put the unpacked bundle at `archive`; raises BundleError, also where it takes longer or `stop` is set."""
         kind, limits = BundleType(source.bundle_type), self._settings.bundle_limits
         if source.location.startswith(("http://", "https://")):
             # The HTTP client takes long to load, and an agent that waits for work needs none.
             from adapters.revisions.http import fetch_http
 
             bundle = archive.parent / "bundle"
-            fetch_http(source.location, bundle, sha256=source.sha256, e_tag=source.e_tag, limits=limits)
+            fetch_http(
+                source.location,
+                bundle,
+                sha256=source.sha256,
+                e_tag=source.e_tag,
+                limits=limits,
+                wait=stop.wait,
+                over=_over(seconds, stop),
+            )
             unpack(bundle, kind, archive, limits, subfolder=source.subfolder)
             bundle.unlink()
         else:
@@ -94,6 +103,18 @@ class Fetcher:
             from adapters.revisions.local import fetch_local
 
             unpack(fetch_local(path, archive.parent / "bundle"), kind, archive, limits)
+
+
+def _over(seconds: int, stop: threading.Event) -> Callable[[], str]:
+    """Says why a download must end, or nothing."""
+    until = time.monotonic() + seconds
+
+    def why() -> str:
+        if stop.is_set():
+            return reasons.DOWNLOAD_STOPPED
+        return reasons.DOWNLOAD_TOO_LONG.format(seconds=seconds) if time.monotonic() >= until else ""
+
+    return why
 
 
 class Installer:

@@ -29,21 +29,23 @@ def fetch_http(
     limits: BundleLimits,
     e_tag: str | None = None,
     retries: Retries = RETRIES,
-    wait: Callable[[float], None] = time.sleep,
+    wait: Callable[[float], object] = time.sleep,
     jitter: Callable[[], float] = random.random,
+    over: Callable[[], str] = str,
 ) -> Path:
     """Fetch a bundle to the file `to`, whose directory must be there; answers `to`. One with the hash already stays.
 
     Broken connections, 5xx, 408, 425 and 429 are tried again, going on where the last one stopped, in a later call too.
-    Raises BundleError: with the answer for other statuses, with both values for a wrong SHA-256 or for an answer, whole
-    or in part, that does not carry the expected eTag (nothing is left then).
+    `over` is asked with every piece whether that must end, and says why, or nothing. Raises BundleError: with its
+    words, with the answer for other statuses, with both values for a wrong SHA-256 or for an answer, whole or in part,
+    that does not carry the expected eTag (nothing is left then).
     """
     what = f"fetching {shown(url)}"
     try:
         if sha256 is not None and to.is_file() and hash_file(to) == sha256.lower():
             return to
         with client(url, retries, follow=True) as web:
-            fetch = _Fetch(web, url, to, Expected(sha256, e_tag, limits))
+            fetch = _Fetch(web, url, to, Expected(sha256, e_tag, limits), over)
             return Patience(retries, wait, jitter).insist(what, fetch.attempt)
     except httpx.InvalidURL:
         raise BundleError(f"{what} failed: it is no http or https URL") from None
@@ -62,13 +64,14 @@ class Expected(NamedTuple):
 
 
 class _Fetch:
-    def __init__(self, web: httpx.Client, url: str, to: Path, expected: Expected) -> None:
-        self._web, self._url, self._to, self._expected = web, url, to, expected
+    def __init__(self, web: httpx.Client, url: str, to: Path, expected: Expected, over: Callable[[], str]) -> None:
+        self._web, self._url, self._to, self._expected, self._over = web, url, to, expected, over
         self._part = to.with_name(f"{to.name}.part")
         self._tag = to.with_name(f"{to.name}.part.tag")
 
     def attempt(self) -> Path:
         """Ask for what is missing and add it to the part; raises TryAgain or what httpx raises if that is not all."""
+        self._check_over()
         have, tag = self._standing()
         headers = {"accept-encoding": "identity"}
         if have:
@@ -84,6 +87,11 @@ class _Fetch:
             resumed = _goes_on_at(response, have)
             digest = self._receive(response, have if resumed else 0)
         return self._finish(digest, resumed=resumed)
+
+    def _check_over(self) -> None:
+        # A server that sends a byte now and then keeps within every limit of the connection.
+        if why := self._over():
+            raise GiveUp(why)
 
     def _check_tag(self, response: httpx.Response) -> None:
         try:
@@ -109,6 +117,7 @@ class _Fetch:
             if not have:
                 self._tag.write_text(_strong_tag(response))
             for data in response.iter_raw():
+                self._check_over()
                 have += len(data)
                 check_size(what, have, self._expected.limits)
                 file.write(data)

@@ -41,7 +41,7 @@ class Patience(NamedTuple):
     """How often and how long to wait; `wait` and `jitter` (0 to 1) are the caller's."""
 
     retries: Retries
-    wait: Callable[[float], None]
+    wait: Callable[[float], object]
     jitter: Callable[[], float]
 
     def insist(self, what: str, attempt: Callable[[], T]) -> T:

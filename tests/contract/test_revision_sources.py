@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import re
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,7 +162,7 @@ def source_of(places: Places, kind: Kind, content: bytes) -> BundleSource:
 
 
 def fetch(source: BundleSource, archive: Path) -> None:
-    Fetcher(AgentSettings(local_revisions=True))(source, archive)
+    Fetcher(AgentSettings(local_revisions=True))(source, archive, seconds=60, stop=threading.Event())
 
 
 @kinds(*ALL)

@@ -132,6 +132,34 @@ def cutting(url: str, cuts: list[int]) -> Iterator[str]:
             assert not thread.is_alive()
 
 
+@contextmanager
+def dripping() -> Iterator[str]:
+    """The URL of a server that sends a byte now and then, for ever."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=_drip, args=(listener,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/bundle"
+        finally:
+            with suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
+            thread.join(20)
+            assert not thread.is_alive()
+
+
+def _drip(listener: socket.socket) -> None:
+    near, _ = listener.accept()
+    with near, suppress(OSError):
+        near.recv(65536)
+        near.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n")
+        near.settimeout(0.02)
+        while True:
+            near.sendall(b".")
+            with suppress(TimeoutError):
+                if near.recv(1) == b"":
+                    return
+
+
 def _accept(listener: socket.socket, port: int, cuts: list[int]) -> None:
     with suppress(OSError):
         while True:

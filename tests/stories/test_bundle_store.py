@@ -7,6 +7,7 @@ import logging
 import os
 import random
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,10 @@ from adapters.revisions.http import fetch_http
 from adapters.revisions.pack import pack_directory
 from adapters.revisions.upload import upload_bundle
 from api.bundles import bundle_app
+from config.settings import AgentSettings
 from domain.bundles import BundleLimits, BundleType, Retries
 from domain.errors import BundleError
+from domain.reports import BundleSource
 from tests.stories.bundle_site import (
     KEY,
     MOST,
@@ -31,10 +34,12 @@ from tests.stories.bundle_site import (
     Site,
     answer,
     cutting,
+    dripping,
     serving,
     sha256_of,
     wait_until,
 )
+from workers.host import Fetcher
 from workflows.signing import sign_path
 
 CONTENT = random.Random(7).randbytes(3_000_000)  # noqa: S311  (the same in every process)
@@ -247,6 +252,26 @@ class TestFetching:
         with pytest.raises(BundleError, match="leads on to ftp") as caught:
             fetch(f"{site.url}/elsewhere", host, waits, sha256=None)
         assert "secret" not in str(caught.value)
+
+    def test_a_server_that_drips_holds_no_host_longer_than_an_event_may_take(self, host: Path) -> None:
+        with dripping() as url, pytest.raises(BundleError, match="longer than the 1 seconds that one lifecycle event"):
+            self.fetcher()(BundleSource(location=url, bundle_type="zip"), host / "a", seconds=1, stop=threading.Event())
+
+    def test_a_stop_that_is_to_be_at_once_ends_a_download(self, host: Path) -> None:
+        stop = threading.Event()
+
+        def stop_it_under_way() -> None:
+            wait_until((host / "bundle.part").exists)
+            stop.set()
+
+        stopper = threading.Thread(target=stop_it_under_way)
+        stopper.start()
+        with dripping() as url, pytest.raises(BundleError, match="stopped with the deployment"):
+            self.fetcher()(BundleSource(location=url, bundle_type="zip"), host / "a", seconds=3600, stop=stop)
+        stopper.join()
+
+    def fetcher(self) -> Fetcher:
+        return Fetcher(AgentSettings())
 
     def test_redirects_in_circles_end(self, site: Site, host: Path, waits: list[float]) -> None:
         site.faults = [answer(302, location="/again")] * 20

@@ -18,7 +18,7 @@ SPEC = "version: 0.0\nos: linux\nhooks:\n  BeforeInstall:\n    - location: run.s
 SOURCE = BundleSource(location="http://127.0.0.1/bundle?signature=s", bundle_type="zip")
 
 
-def unpack(_: BundleSource, archive: Path) -> None:
+def unpack(source: BundleSource, archive: Path, **_: object) -> None:
     """Stands for fetching: an archive with one hook."""
     archive.mkdir()
     (archive / "appspec.yml").write_text(SPEC)

@@ -68,7 +68,7 @@ def test_a_message_of_any_length_is_cut(tmp_path: Path) -> None:
 def test_an_event_that_cannot_be_written_down_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fetched: list[object] = []
     told: list[AgentReport] = []
-    world = a_host(tmp_path, told, fetch=lambda *given: fetched.append(given))
+    world = a_host(tmp_path, told, fetch=lambda *given, **_: fetched.append(given))
     monkeypatch.setattr(Attempts, "_append", raises(FULL))
     after = carry_out(world, Event.DOWNLOAD_BUNDLE, report())
     assert not fetched
