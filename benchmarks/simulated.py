@@ -17,6 +17,7 @@ from pathlib import Path
 
 from config.queues import reports_queue
 from config.settings import Settings, load_settings
+from domain.hooks import Trace
 from domain.lifecycle import Event
 from domain.reports import AgentReport, HostOrder, Outcome
 from tasks.host import register
@@ -33,7 +34,7 @@ class _Attempt:
     outcomes: dict[Event, Outcome] = field(default_factory=dict)
     running: Event | None = None
     begun_at: float | None = None
-    script: str | None = None
+    script: Trace | None = None
 
 
 class ForgetfulJournal:
@@ -68,7 +69,7 @@ class ForgetfulJournal:
             attempt.seen.add(event)
             return True
 
-    def note_script(self, attempt: _Attempt, marker: str) -> None:
+    def note_script(self, attempt: _Attempt, trace: Trace) -> None:
         """Nothing to note."""
 
     def end(self, attempt: _Attempt, outcome: Outcome) -> None:
@@ -134,7 +135,7 @@ def idle_world(host: str, folder: Path, tell: Callable[[AgentReport], None], tim
         commit=lambda records: None,
         own=lambda records: None,
         run_scripts=wait,
-        end_script=lambda marker: True,
+        end_script=lambda trace: True,
         prune=lambda group, spare: None,
         tell=tell,
         stopped=defaultdict(threading.Event),

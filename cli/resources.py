@@ -3,6 +3,7 @@ call the API's own operations."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -30,7 +31,11 @@ def own_options(command: F) -> F:
     """The options for these members; None where one is not given."""
     options = (
         click.option("--queue/--no-queue", default=None, help="Queue a second deployment rather than refuse it."),
-        click.option("--event-seconds", type=click.IntRange(min=1), help="The limit of one lifecycle event."),
+        click.option(
+            "--event-seconds",
+            type=click.IntRange(min=0),
+            help="The limit of one lifecycle event; 0: as the settings say.",
+        ),
         click.option(
             "--appspec", "appspec_filename", help="The name of the AppSpec file, where it is not appspec.yml."
         ),
@@ -127,14 +132,20 @@ def create_group(
 def update_group(application: str, name: str, as_json: bool, **ours: Any) -> None:
     """Change what CodeDeploy's own update-deployment-group does not know of the deployment group NAME of APPLICATION,
     for deployments to come. Without options: show it."""
-    from api.operations import groups
+    from api.operations import finding, groups
 
     changes = _ours(**ours)
-    changed, _ = groups.update_group(
-        site(), {"applicationName": application, "currentDeploymentGroupName": name}, changes
-    )
-    shown = changed.model_dump(by_alias=True, mode="json", include=set(OWN_MEMBERS))
-    answer(shown, f"{application}/{name}: {_said_of(changed)}", as_json=as_json)
+    if changes:
+        named = {"applicationName": application, "currentDeploymentGroupName": name}
+        group, left = groups.update_group(site(), named, changes)
+    else:
+        group, left = finding.group(site(), finding.application(site(), application), name), []
+    shown = group.model_dump(by_alias=True, mode="json", include=set(OWN_MEMBERS))
+    text = f"{application}/{name}: {_said_of(group)}"
+    if left:
+        shown["hooksNotCleanedUp"] = left
+        text += f"\nlifecycle hooks that could not be removed: {json.dumps(left)}"
+    answer(shown, text, as_json=as_json)
 
 
 def _ours(
@@ -143,11 +154,11 @@ def _ours(
     """The members that were given."""
     given = {
         "busy": queue if queue is None else Busy.QUEUE if queue else Busy.REFUSE,
-        "eventSeconds": event_seconds,
         "appspecFilename": appspec_filename,
         "restoreOverwritten": restore_overwritten,
     }
-    return {member: value for member, value in given.items() if value is not None}
+    limit = {} if event_seconds is None else {"eventSeconds": event_seconds or None}
+    return {**limit, **{member: value for member, value in given.items() if value is not None}}
 
 
 def _said_of(group: DeploymentGroup) -> str:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from domain.appspec import Script
 from domain.lifecycle import Event
+from domain.values import Value
 
 TAIL_CHARACTERS = 4096
 """How much of the log a failed event's diagnostics carry."""
@@ -21,6 +22,16 @@ PIECE_BYTES = 8192
 
 MARKER = "SLIPWAY_HOOK_ID"
 """The variable by which a script's stray descendants are known."""
+
+
+class Trace(Value):
+    """By what a script that runs is found again, also by whoever did not start it. The process is known once it was
+    started, on Linux: its id, its start in clock ticks since the boot, and which boot."""
+
+    marker: str
+    pid: int | None = None
+    started: int = 0
+    boot: str = ""
 
 
 FOREIGN_LINES = "has Windows line breaks (CRLF); save it with Unix line breaks (LF)"

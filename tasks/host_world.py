@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from domain.appspec import AppSpec, FileExistsBehavior, Script
+from domain.hooks import Trace
 from domain.keeping import Restoring
 from domain.lifecycle import Event
 from domain.reports import AgentReport, BundleSource, Diagnostics, HostOrder, Outcome
@@ -41,7 +42,7 @@ class OpenAttempt(Protocol):
     @property
     def begun_at(self) -> float | None: ...
     @property
-    def script(self) -> str | None: ...
+    def script(self) -> Trace | None: ...
 
 
 class Journal(Protocol):
@@ -50,7 +51,7 @@ class Journal(Protocol):
     def knows(self, attempt: str) -> bool: ...
     def open(self, order: HostOrder) -> OpenAttempt | None: ...
     def begin(self, attempt: Any, event: Event, *, at: float) -> Outcome | bool: ...
-    def note_script(self, attempt: Any, marker: str) -> None: ...
+    def note_script(self, attempt: Any, trace: Trace) -> None: ...
     def end(self, attempt: Any, outcome: Outcome) -> None: ...
     def left(self, *, since: float) -> Iterable[OpenAttempt]: ...
     def forget(self, *, before: float) -> None: ...
@@ -77,7 +78,7 @@ class InstallArchive(Protocol):
 
 
 class RunScripts(Protocol):
-    """Runs an event's scripts; None on success. `note` is given the marker of each before it starts."""
+    """Runs an event's scripts; None on success. `note` is given the trace of each."""
 
     def __call__(
         self,
@@ -89,7 +90,7 @@ class RunScripts(Protocol):
         log: Path,
         on_line: Callable[[str], None],
         stop: threading.Event,
-        note: Callable[[str], None],
+        note: Callable[[Trace], None],
     ) -> Diagnostics | None: ...
 
 
@@ -132,8 +133,8 @@ class HostWorld:
     own: Callable[[Path], None]
     """Scripts have run since the group's last Install: what they made of files over others' is their deployment's."""
     run_scripts: RunScripts
-    end_script: Callable[[str], bool]
-    """Ends what is left of a script, by its marker, when the agent that ran it died; False where something stays."""
+    end_script: Callable[[Trace], bool]
+    """Ends a script that outlived the agent that ran it, with all that came of it; False where something stays."""
     prune: Callable[[Path, Sequence[str]], None]
     """Drops the oldest deployments of a group's folder but for those named."""
     tell: Callable[[AgentReport], None]

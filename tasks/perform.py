@@ -190,7 +190,7 @@ def _scripts(world: HostWorld, event: Event, attempt: OpenAttempt) -> Diagnostic
             log=world.records.script_log(order.deployment_group_id, order.deployment_id),
             on_line=_line_teller(world, event, order),
             stop=world.cut[order.deployment_id],
-            note=lambda marker: world.journal.note_script(attempt, marker),
+            note=lambda trace: world.journal.note_script(attempt, trace),
         )
     finally:
         if order.restoring is not None and not order.restart and host_events.follows_install(event):

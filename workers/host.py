@@ -20,6 +20,7 @@ from domain import reasons
 from domain.appspec import AppSpec, FileExistsBehavior, Script
 from domain.bundles import BundleLimits, BundleType
 from domain.errors import BundleError
+from domain.hooks import Trace
 from domain.keeping import Keeping, Restoring
 from domain.lifecycle import Event
 from domain.reports import AgentReport, BundleSource, Diagnostics, HostOrder
@@ -50,7 +51,7 @@ def make_host_world(
         commit=commit,
         own=lambda records: own(records, settings.root),
         run_scripts=ScriptRunner(settings, dict(os.environ if base is None else base)),
-        end_script=lambda marker: end_leftover(marker, grace=settings.script_grace_seconds),
+        end_script=lambda trace: end_leftover(trace, grace=settings.script_grace_seconds),
         prune=lambda group, spare: _prune(group, settings.max_revisions, spare),
         tell=tell,
         stopped=Flags(),
@@ -170,7 +171,7 @@ class ScriptRunner:
         log: Path,
         on_line: Callable[[str], None],
         stop: threading.Event,
-        note: Callable[[str], None],
+        note: Callable[[Trace], None],
     ) -> Diagnostics | None:
         """None on success, else what went wrong."""
         settings = self._settings

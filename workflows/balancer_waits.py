@@ -42,8 +42,10 @@ def given_up(deployment: Deployment, balancer: str, why: str, *, now: Instant) -
 def silent(present: Deployment, balancer: str, why: str, *, now: Instant) -> Change | None:
     """The deployment that says which balancer it waits for; None where it says so already, or waits no more."""
     held = present.balancer_silence
-    if present.status not in _WAITING or (held is not None and held.balancer == balancer):
+    if present.status not in _WAITING:
         return None
+    if held is not None and held.balancer == balancer:
+        return Change(present.model_copy(update={"put_off_by": ""})) if present.put_off_by else None
     told = reasons.BALANCER_AWAITED.format(
         balancer=balancer, since=clock(now), until=clock(now + present.event_seconds), why=_clause(why)
     )

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from domain.deployments import Deployment
 from domain.moves import Change
-from workflows.balancer_waits import waits_no_more
 
 
 def put_off(present: Deployment, why: str) -> Change | None:
     """The deployment that says why it has not begun; None where it says so already, has begun or has ended."""
     if present.status.final or present.phases or present.put_off_by == why:
         return None
-    # Whatever else it waited for has answered by now, or is asked again later.
-    update = {"put_off_by": why, "alarms_awaited": ""}
-    return Change(waits_no_more(present).model_copy(update=update))
+    # A load balancer that it waits for keeps its limit: that it was not asked this time is no answer.
+    return Change(present.model_copy(update={"put_off_by": why, "alarms_awaited": ""}))
 
 
 def put_off_by(deployment: Deployment) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 from adapters.host.layout import safe_name
 from domain.errors import HostError
+from domain.hooks import Trace
 from domain.lifecycle import Event
 from domain.reports import HostOrder, Outcome
 
@@ -29,8 +30,8 @@ class Attempt:
     running: Event | None = None
     """Begun without an end on record."""
     begun_at: float | None = None
-    script: str | None = None
-    """The marker of the script that was started last for what runs."""
+    script: Trace | None = None
+    """Of what runs, the script that was started last."""
     closed: bool = False
     """Its last event has ended; nothing more is expected."""
 
@@ -73,14 +74,14 @@ class Attempts:
             if attempt.running is not None:
                 return False
             self._append(attempt, {"begun": event, "at": at})
-            attempt.running, attempt.begun_at = event, at
+            attempt.running, attempt.begun_at, attempt.script = event, at, None
             return True
 
-    def note_script(self, attempt: Attempt, marker: str) -> None:
-        """Record what the script that is to start for the running event will be known by."""
+    def note_script(self, attempt: Attempt, trace: Trace) -> None:
+        """Record what the script that starts for the running event is known by."""
         with self._lock:
-            self._append(attempt, {"script": marker})
-            attempt.script = marker
+            self._append(attempt, {"script": trace.model_dump(exclude_defaults=True)})
+            attempt.script = trace
 
     def end(self, attempt: Attempt, outcome: Outcome) -> None:
         """Record how an event ended; the attempt is closed with its final event, and from then on only on disk."""
@@ -146,9 +147,9 @@ def _read_on(attempt: Attempt | None, path: Path, line: dict[str, Any]) -> Attem
         attempt = attempt or Attempt(order=order, path=path)
         attempt.order = order
     elif attempt and "begun" in line:
-        attempt.running, attempt.begun_at = Event(line["begun"]), float(line["at"])
+        attempt.running, attempt.begun_at, attempt.script = Event(line["begun"]), float(line["at"]), None
     elif attempt and attempt.running and "script" in line:
-        attempt.script = str(line["script"])
+        attempt.script = Trace.model_validate(line["script"])
     elif attempt and "ended" in line:
         _apply_end(attempt, Outcome.model_validate(line["ended"]))
     return attempt

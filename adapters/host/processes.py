@@ -36,11 +36,13 @@ class _Row(NamedTuple):
 class Family:
     """All that came of one process, which leads its own session; `marker` is a `NAME=value` of its environment.
 
-    `leader` is None where somebody else started that process, so that its id may mean another one by now.
+    `leader` is None where that process is not known. `child`: it is one of ours, and its id stays its own until it is
+    reaped.
     """
 
-    def __init__(self, leader: int | None, marker: str) -> None:
+    def __init__(self, leader: int | None, marker: str, *, child: bool = True) -> None:
         self._leader = leader
+        self._child = child
         self._marker = marker.encode()
         self._known: set[Member] = set()
 
@@ -76,7 +78,7 @@ class Family:
         strays = self._strays()
         # The group in one call, so that no member can fork away between two of them. The leader is not reaped before
         # all is over: its id cannot mean another group.
-        if self._leader is not None:
+        if self._child and self._leader is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._leader, number)
         for stray in strays:
@@ -88,7 +90,7 @@ class Family:
         return not self._find()
 
     def _strays(self) -> list[Member]:
-        return [row.member for row in self._find() if row.group != self._leader]
+        return [row.member for row in self._find() if not self._child or row.group != self._leader]
 
     def _find(self) -> list[_Row]:
         rows = {row.member.pid: row for row in _read_processes()}
@@ -111,6 +113,16 @@ class Family:
         return self._marker in _read(f"/proc/{row.member.pid}/environ").split(b"\0")
 
 
+def started_at(pid: int) -> tuple[int, str] | None:
+    """When a process began, in clock ticks since the boot, and which boot; None if it has ended or cannot be seen."""
+    row = _read_process(str(pid))
+    return (row.member.started, _boot()) if row else None
+
+
+def _boot() -> str:
+    return _read("/proc/sys/kernel/random/boot_id").decode("ascii", "replace").strip()
+
+
 def _leave_out_oneself(rows: dict[int, _Row]) -> None:
     # A script may have started this very agent, which then carries its marker: neither it nor what it runs under ends.
     pid = os.getpid()
@@ -121,11 +133,15 @@ def _leave_out_oneself(rows: dict[int, _Row]) -> None:
 def _read_processes() -> Iterator[_Row]:
     """Everything that runs; what has ended and only waits to be reaped is left out."""
     with contextlib.suppress(FileNotFoundError):
-        for name in os.listdir("/proc"):
-            # The program's name stands in parentheses and may hold anything, closing ones included.
-            fields = _read(f"/proc/{name}/stat").rpartition(b")")[2].split() if name.isdecimal() else []
-            if fields and fields[0] not in (b"Z", b"X"):
-                yield _Row(Member(int(name), int(fields[19])), int(fields[1]), int(fields[2]), int(fields[3]))
+        yield from filter(None, (_read_process(name) for name in os.listdir("/proc") if name.isdecimal()))
+
+
+def _read_process(name: str) -> _Row | None:
+    # The program's name stands in parentheses and may hold anything, closing ones included.
+    fields = _read(f"/proc/{name}/stat").rpartition(b")")[2].split()
+    if not fields or fields[0] in (b"Z", b"X"):
+        return None
+    return _Row(Member(int(name), int(fields[19])), int(fields[1]), int(fields[2]), int(fields[3]))
 
 
 def _read(path: str) -> bytes:

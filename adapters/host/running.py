@@ -19,9 +19,9 @@ from enum import Enum
 from pathlib import Path
 from types import TracebackType
 
-from adapters.host.processes import SCAN_TICK, Family
+from adapters.host.processes import SCAN_TICK, Family, started_at
 from adapters.host.streams import Streams
-from domain.hooks import MARKER
+from domain.hooks import MARKER, Trace
 
 _STOP_TICK = 0.1
 """Seconds between looks at the stop event, which no selector can watch."""
@@ -72,9 +72,18 @@ def new_marker() -> str:
     return uuid.uuid4().hex
 
 
-def end_leftover(marker: str, *, grace: float) -> bool:
-    """End what is left of a command whose caller died; False where something stays. `grace`: seconds to SIGKILL."""
-    return Family(None, f"{MARKER}={marker}").end(grace)
+def started(trace: Trace, pid: int) -> Trace:
+    """The trace of a command whose process is known by now."""
+    began = started_at(pid)
+    return trace.model_copy(update={"pid": pid, "started": began[0], "boot": began[1]}) if began else trace
+
+
+def end_leftover(trace: Trace, *, grace: float) -> bool:
+    """End a command that outlived its caller, with all that came of it; False where something stays. Of one that has
+    ended by itself, what it left running is let be. `grace`: seconds to SIGKILL."""
+    if trace.pid is not None and started_at(trace.pid) != (trace.started, trace.boot):
+        return True
+    return Family(trace.pid, f"{MARKER}={trace.marker}", child=False).end(grace)
 
 
 def run_command(
@@ -89,12 +98,13 @@ def run_command(
     stdin: int = subprocess.DEVNULL,
     pass_fds: Sequence[int] = (),
     marker: str | None = None,
+    on_start: Callable[[int], None] = lambda _: None,
 ) -> Ended:
     """Run the command in a session of its own; `on_output` gets a stream's name and its bytes.
 
     `stream_owner` is the user id the streams are given to, for a command that changes its user. `stdin` is empty unless
     a file is given; `pass_fds` stay open in the command. `marker` is what all that comes of it is known
-    by in its environment; no two commands have the same. Raises NotStarted.
+    by in its environment; no two commands have the same. `on_start` gets its process id. Raises NotStarted.
     """
     marker = marker or new_marker()
     with contextlib.ExitStack() as stack:
@@ -110,7 +120,9 @@ def run_command(
             raise NotStarted(error) from error
         streams.close_writers()
         family = Family(child.pid, f"{MARKER}={marker}")
-        return stack.enter_context(_Running(child, family, streams, selector, bounds)).follow(stop)
+        running = stack.enter_context(_Running(child, family, streams, selector, bounds))
+        on_start(child.pid)
+        return running.follow(stop)
 
 
 def _start(

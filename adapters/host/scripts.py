@@ -18,13 +18,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.host.running import Bounds, Cause, Ended, NotStarted, new_marker, run_command
+from adapters.host.running import Bounds, Cause, Ended, NotStarted, new_marker, run_command, started
 from adapters.host.script_log import LineCutter, ScriptLog, Transcript
 from adapters.host.streams import NAMES
 from domain import hooks
 from domain.appspec import Script
 from domain.errors import HostError
-from domain.hooks import Account
+from domain.hooks import Account, Trace
 from domain.lifecycle import Event
 from domain.reports import Diagnostics, ErrorCode
 
@@ -57,7 +57,7 @@ class _Site:
     limits: ScriptLimits
     stop: threading.Event | None
     working_directory: Path
-    note: Callable[[str], None]
+    note: Callable[[Trace], None]
     deadline: float
     """By the monotonic clock; the event's time is over then."""
 
@@ -73,14 +73,14 @@ def run_scripts(
     limits: ScriptLimits,
     stop: threading.Event | None = None,
     working_directory: Path,
-    note: Callable[[str], None] = lambda _: None,
+    note: Callable[[Trace], None] = lambda _: None,
 ) -> Diagnostics | None:
     """Run the event's scripts from the unpacked bundle at `archive`; None on success, else the first failure.
 
-    `on_line` gets each entry of the log as soon as it is complete, from this thread. `note` is given the marker of each
-    script before it starts, by which `running.end_leftover` ends it should this process die. Setting `stop` ends the
-    script that runs, with all it started. A process that a script leaves behind lives on after the script succeeded or
-    failed, not after it timed out or was stopped.
+    `on_line` gets each entry of the log as soon as it is complete, from this thread. `note` is given the trace of each
+    script before it starts and once it has: `running.end_leftover` ends it by that should this process die. Setting
+    `stop` ends the script that runs, with all it started. A process that a script leaves behind lives on after the
+    script succeeded or failed, not after it timed out or was stopped.
     """
     if not scripts:
         return None
@@ -231,8 +231,8 @@ def _execute(script: Script, command: Sequence[str], site: _Site, user: Account 
         if lines:
             site.transcript.add(*(hooks.output_entry(stream, line) for line in lines))
 
-    marker = new_marker()
-    site.note(marker)
+    trace = Trace(marker=new_marker())
+    site.note(trace)
     try:
         ended = run_command(
             command,
@@ -244,7 +244,8 @@ def _execute(script: Script, command: Sequence[str], site: _Site, user: Account 
             stop=site.stop,
             on_output=take,
             stream_owner=user.user_id if user is not None and os.geteuid() == 0 else None,
-            marker=marker,
+            marker=trace.marker,
+            on_start=lambda pid: site.note(started(trace, pid)),
         )
     except NotStarted as error:
         raise _not_started(script, _explain(error.why, command, site)) from error

@@ -7,14 +7,16 @@ from __future__ import annotations
 import hashlib
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import httpx
 
 from adapters.revisions.checking import check_hash, check_size, check_tag, hash_file
-from adapters.revisions.web import RETRIES, GiveUp, Patience, TryAgain, client, raise_for, shown
+from adapters.revisions.leash import Leash
+from adapters.revisions.web import MOST_REDIRECTS, RETRIES, GiveUp, Patience, TryAgain, client, raise_for, shown
 from domain.bundles import BundleLimits, Retries
 from domain.errors import BundleError
 
@@ -36,7 +38,7 @@ def fetch_http(
     """Fetch a bundle to the file `to`, whose directory must be there; answers `to`. One with the hash already stays.
 
     Broken connections, 5xx, 408, 425 and 429 are tried again, going on where the last one stopped, in a later call too.
-    `over` is asked with every piece whether that must end, and says why, or nothing. Raises BundleError: with its
+    `over` is asked again and again whether that must end, and says why, or nothing. Raises BundleError: with its
     words, with the answer for other statuses, with both values for a wrong SHA-256 or for an answer, whole or in part,
     that does not carry the expected eTag (nothing is left then).
     """
@@ -44,8 +46,8 @@ def fetch_http(
     try:
         if sha256 is not None and to.is_file() and hash_file(to) == sha256.lower():
             return to
-        with client(url, retries, follow=True) as web:
-            fetch = _Fetch(web, url, to, Expected(sha256, e_tag, limits), over)
+        with client(url, retries, follow=False) as web, Leash(over) as leash:
+            fetch = _Fetch(web, url, to, Expected(sha256, e_tag, limits), leash)
             return Patience(retries, wait, jitter).insist(what, fetch.attempt)
     except httpx.InvalidURL:
         raise BundleError(f"{what} failed: it is no http or https URL") from None
@@ -64,19 +66,26 @@ class Expected(NamedTuple):
 
 
 class _Fetch:
-    def __init__(self, web: httpx.Client, url: str, to: Path, expected: Expected, over: Callable[[], str]) -> None:
-        self._web, self._url, self._to, self._expected, self._over = web, url, to, expected, over
+    def __init__(self, web: httpx.Client, url: str, to: Path, expected: Expected, leash: Leash) -> None:
+        self._web, self._url, self._to, self._expected, self._leash = web, url, to, expected, leash
         self._part = to.with_name(f"{to.name}.part")
         self._tag = to.with_name(f"{to.name}.part.tag")
 
     def attempt(self) -> Path:
         """Ask for what is missing and add it to the part; raises TryAgain or what httpx raises if that is not all."""
         self._check_over()
+        try:
+            return self._ask()
+        except httpx.TransportError:
+            self._check_over()
+            raise
+
+    def _ask(self) -> Path:
         have, tag = self._standing()
         headers = {"accept-encoding": "identity"}
         if have:
             headers |= {"range": f"bytes={have}-", "if-range": tag}
-        with self._web.stream("GET", self._url, headers=headers) as response:
+        with self._answer(headers) as response:
             if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
                 self._forget()
                 raise TryAgain("the server has less than was fetched before")
@@ -86,11 +95,25 @@ class _Fetch:
             self._check_tag(response)
             resumed = _goes_on_at(response, have)
             digest = self._receive(response, have if resumed else 0)
+        # What was cut may look like a body that ends with its connection.
+        self._check_over()
         return self._finish(digest, resumed=resumed)
 
+    @contextmanager
+    def _answer(self, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
+        """The answer after all redirects, whose bodies nobody reads."""
+        asked = self._web.build_request("GET", self._url, headers=headers, extensions={**self._leash.extensions})
+        for _ in range(MOST_REDIRECTS + 1):
+            response = self._web.send(asked, stream=True)
+            with closing(response):
+                if response.next_request is None:
+                    yield response
+                    return
+                asked = response.next_request
+        raise GiveUp(f"it leads on and on: more than {MOST_REDIRECTS} redirects")
+
     def _check_over(self) -> None:
-        # A server that sends a byte now and then keeps within every limit of the connection.
-        if why := self._over():
+        if why := self._leash.over():
             raise GiveUp(why)
 
     def _check_tag(self, response: httpx.Response) -> None:
@@ -117,7 +140,6 @@ class _Fetch:
             if not have:
                 self._tag.write_text(_strong_tag(response))
             for data in response.iter_raw():
-                self._check_over()
                 have += len(data)
                 check_size(what, have, self._expected.limits)
                 file.write(data)

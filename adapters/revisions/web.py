@@ -23,6 +23,7 @@ for _name in ("httpx", "httpcore"):
 _WORTH_ANOTHER_TRY = frozenset({408, 425, 429})
 _MESSAGE_AT_MOST = 300
 RETRIES = Retries()
+MOST_REDIRECTS = 5
 
 
 class TryAgain(Exception):
@@ -74,7 +75,7 @@ def client(url: str, retries: Retries, *, follow: bool) -> httpx.Client:
         proxy=retries.proxy,
         trust_env=False,
         follow_redirects=follow,
-        max_redirects=5,
+        max_redirects=MOST_REDIRECTS,
         event_hooks={"request": [check]},
     )
 

@@ -6,15 +6,15 @@ Every script may be run again after a lost answer: it finds its own mark and cha
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import redis
-from redis.backoff import ExponentialWithJitterBackoff
+from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.client import Pipeline
 from redis.retry import Retry
 
@@ -26,7 +26,16 @@ SECONDS = 10.0
 """An answer must come within this time."""
 RETRIES = 12
 """With the back-off, some ten seconds: enough for a server to restart and load its data."""
+PATIENCE = 60.0
+"""Seconds after which nothing is sent again: a write's mark must still be there when it is (`lua/prelude.lua`)."""
 
+_WORTH_ANOTHER_TRY = (
+    redis.exceptions.ConnectionError,
+    redis.exceptions.TimeoutError,
+    redis.exceptions.ReadOnlyError,
+)
+
+T = TypeVar("T")
 Answer: TypeAlias = Any
 """What a script returns: text, number, None or lists of these."""
 
@@ -45,39 +54,54 @@ class Connection:
             socket_connect_timeout=SECONDS,
             health_check_interval=30,
             protocol=2,
-            retry=Retry(ExponentialWithJitterBackoff(base=0.02, cap=1.5), RETRIES),
+            # The client's own retries are nested: nobody knows when they end. It has only to leave a server that became
+            # a replica.
+            retry=Retry(NoBackoff(), 0),
             retry_on_error=[redis.exceptions.ReadOnlyError],
         )
+        self._retry = Retry(ExponentialWithJitterBackoff(base=0.02, cap=1.5), RETRIES, _WORTH_ANOTHER_TRY)
 
     def run(self, name: str, given: Mapping[str, object]) -> Answer:
         """Run a script of `lua/` on its input."""
         source, sha = script(name)
-        with self._answering():
+        arguments = (0, self.prefix, compact(given), self._most_waiting)
+
+        def evaluate() -> Answer:
             try:
-                return self._redis.evalsha(sha, 0, self.prefix, compact(given), self._most_waiting)
+                return self._redis.evalsha(sha, *arguments)
             except redis.exceptions.NoScriptError:
-                return self._redis.eval(source, 0, self.prefix, compact(given), self._most_waiting)
+                return self._redis.eval(source, *arguments)
+
+        return self._insist(evaluate)
 
     def ask(self, command: Callable[[redis.Redis], Answer]) -> Answer:
         """Run a command that only reads."""
-        with self._answering():
-            return command(self._redis)
+        return self._insist(lambda: command(self._redis))
 
     def ask_all(self, queue: Callable[[Pipeline], object], *, at_once: bool = False) -> list[Answer]:
         """Run commands that only read, in one round trip; `at_once`: with nothing in between."""
-        with self._answering(), self._redis.pipeline(transaction=at_once) as pipeline:
-            queue(pipeline)
-            found: list[Answer] = pipeline.execute()
-            return found
+
+        def execute() -> list[Answer]:
+            with self._redis.pipeline(transaction=at_once) as pipeline:
+                queue(pipeline)
+                found: list[Answer] = pipeline.execute()
+                return found
+
+        return self._insist(execute)
 
     def close(self) -> None:
         """Give the connections back."""
         self._redis.close()
 
-    @contextmanager
-    def _answering(self) -> Iterator[None]:
+    def _insist(self, command: Callable[[], T]) -> T:
+        give_up = time.monotonic() + PATIENCE
+
+        def check_time(error: Exception) -> None:
+            if time.monotonic() >= give_up:
+                raise error
+
         try:
-            yield
+            return self._retry.call_with_retry(command, check_time)
         except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError) as error:
             raise WorldError(
                 f"Redis at {self.where} does not answer ({error}). Check that it runs and that the store URL names it."

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -263,6 +265,28 @@ def test_a_server_that_is_away_is_the_worlds_fault(tmp_path: Path, monkeypatch: 
         assert "hush" not in str(told.value)
         assert "none.sock" in str(told.value)
     store.close()
+
+
+@pytest.mark.parametrize(("retries", "patience"), [(3, 60.0), (10**6, 0.5)])
+def test_a_server_that_swallows_everything_is_given_up_in_time(
+    monkeypatch: pytest.MonkeyPatch, retries: int, patience: float
+) -> None:
+    """Long before the mark of a write that it may have carried out is forgotten."""
+    monkeypatch.setattr(connection, "SECONDS", 0.05)
+    monkeypatch.setattr(connection, "RETRIES", retries)
+    monkeypatch.setattr(connection, "PATIENCE", patience)
+    with socket.create_server(("127.0.0.1", 0), backlog=1000) as listener:
+        store = RedisStore(f"redis://127.0.0.1:{listener.getsockname()[1]}/0")
+        with pytest.raises(WorldError, match="does not answer"):
+            store.tell([a_happening()])
+        store.close()
+        listener.setblocking(False)
+        calls = 0
+        with suppress(BlockingIOError):
+            while True:
+                listener.accept()[0].close()
+                calls += 1
+    assert calls == retries + 1 if retries == 3 else 1 < calls < 20
 
 
 def test_what_the_server_refuses_is_the_worlds_fault(redis_server: RedisServer) -> None:

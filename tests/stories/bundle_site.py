@@ -132,32 +132,50 @@ def cutting(url: str, cuts: list[int]) -> Iterator[str]:
             assert not thread.is_alive()
 
 
+DRIPS = {
+    "a body": (b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n", b"."),
+    "a body without an end": (b"HTTP/1.1 200 OK\r\n\r\n", b"."),
+    "a header": (b"HTTP/1.1 200 OK\r\nx: ", b"."),
+    "answers before the answer": (b"", b"HTTP/1.1 102 Processing\r\n\r\n"),
+    "an error": (b"HTTP/1.1 404 No\r\ncontent-type: application/json\r\ncontent-length: 1000000\r\n\r\n", b" "),
+    "a redirect": (b"HTTP/1.1 302 No\r\nlocation: /bundle\r\ncontent-length: 1000000\r\n\r\n", b" "),
+    "the size of a chunk": (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1;", b"."),
+    "nothing": (b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n", b""),
+}
+"""What a server begins with, and what it sends now and then after that."""
+
+
 @contextmanager
-def dripping() -> Iterator[str]:
-    """The URL of a server that sends a byte now and then, for ever."""
+def dripping(what: str) -> Iterator[str]:
+    """The URL of a server that sends a little now and then, for ever, to whoever asks."""
+    over = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=_drip, args=(listener,))
+        thread = threading.Thread(target=_drip, args=(listener, *DRIPS[what], over))
         thread.start()
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}/bundle"
         finally:
+            over.set()
             with suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)
             thread.join(20)
             assert not thread.is_alive()
 
 
-def _drip(listener: socket.socket) -> None:
-    near, _ = listener.accept()
-    with near, suppress(OSError):
-        near.recv(65536)
-        near.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n")
-        near.settimeout(0.02)
+def _drip(listener: socket.socket, first: bytes, then: bytes, over: threading.Event) -> None:
+    with suppress(OSError):
         while True:
-            near.sendall(b".")
-            with suppress(TimeoutError):
-                if near.recv(1) == b"":
-                    return
+            near, _ = listener.accept()
+            with near, suppress(OSError):
+                near.recv(65536)
+                near.sendall(first)
+                while not over.wait(0.02):
+                    near.sendall(then)
+                    near.setblocking(False)
+                    with suppress(BlockingIOError):
+                        if near.recv(1) == b"":
+                            break
+                    near.setblocking(True)
 
 
 def _accept(listener: socket.socket, port: int, cuts: list[int]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import logging
 import os
 import random
@@ -26,6 +27,7 @@ from domain.bundles import BundleLimits, BundleType, Retries
 from domain.errors import BundleError
 from domain.reports import BundleSource
 from tests.stories.bundle_site import (
+    DRIPS,
     KEY,
     MOST,
     START,
@@ -253,22 +255,38 @@ class TestFetching:
             fetch(f"{site.url}/elsewhere", host, waits, sha256=None)
         assert "secret" not in str(caught.value)
 
-    def test_a_server_that_drips_holds_no_host_longer_than_an_event_may_take(self, host: Path) -> None:
-        with dripping() as url, pytest.raises(BundleError, match="longer than the 1 seconds that one lifecycle event"):
-            self.fetcher()(BundleSource(location=url, bundle_type="zip"), host / "a", seconds=1, stop=threading.Event())
+    @pytest.mark.parametrize("what", DRIPS)
+    def test_no_server_holds_a_host_longer_than_an_event_may_take(self, host: Path, what: str) -> None:
+        source = functools.partial(BundleSource, bundle_type="zip")
+        with dripping(what) as url, pytest.raises(BundleError) as caught:
+            self.fetcher()(source(location=url), host / "archive", seconds=1, stop=threading.Event())
+        words = "404 No" if what == "an error" else "longer than the 1 seconds that one lifecycle event may take"
+        assert words in str(caught.value)
+        assert not (host / "archive").exists()
 
-    def test_a_stop_that_is_to_be_at_once_ends_a_download(self, host: Path) -> None:
+    @pytest.mark.parametrize("what", DRIPS)
+    def test_a_stop_that_is_to_be_at_once_ends_a_download(self, host: Path, what: str) -> None:
         stop = threading.Event()
+        timer = threading.Timer(0.3, stop.set)
+        timer.start()
+        with dripping(what) as url, pytest.raises(BundleError, match=r"404 No|stopped with the deployment"):
+            self.fetcher()(BundleSource(location=url, bundle_type="zip"), host / "archive", seconds=3600, stop=stop)
+        timer.join()
 
-        def stop_it_under_way() -> None:
-            wait_until((host / "bundle.part").exists)
-            stop.set()
+    def test_nobody_waits_for_another_attempt_of_what_was_stopped(self, host: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as closed:
+            url = f"http://127.0.0.1:{closed.getsockname()[1]}/bundle"
+        said: list[str] = []
 
-        stopper = threading.Thread(target=stop_it_under_way)
-        stopper.start()
-        with dripping() as url, pytest.raises(BundleError, match="stopped with the deployment"):
-            self.fetcher()(BundleSource(location=url, bundle_type="zip"), host / "a", seconds=3600, stop=stop)
-        stopper.join()
+        def over() -> str:
+            # Once before the first attempt, and from then on always.
+            said.append("it was stopped" if said else "")
+            return said[-1]
+
+        waits: list[float] = []
+        with pytest.raises(BundleError, match="it was stopped"):
+            fetch(url, host, waits, over=over)
+        assert waits == []
 
     def fetcher(self) -> Fetcher:
         return Fetcher(AgentSettings())

@@ -122,6 +122,7 @@ def test_what_is_ours_of_a_group_can_be_changed_and_the_rest_stays(site: Site, t
         "restoreOverwritten": False,
     }
     said = site.slipway("update-group", "shop", "changing").stdout
+    assert change("--event-seconds", "0")["eventSeconds"] is None
     assert said == (
         "shop/changing: 7200 s for an event; a second deployment is refused; AppSpec file other.yml; "
         "files that OVERWRITE replaced are left as they are by a rollback\n"

@@ -14,6 +14,7 @@ from pathlib import Path
 from adapters.host.script_log import ScriptLog
 from adapters.host.scripts import ScriptLimits, run_scripts
 from domain.appspec import Script
+from domain.hooks import Trace
 from domain.lifecycle import Event
 from domain.reports import Diagnostics
 
@@ -48,7 +49,7 @@ class ScriptSite:
         self.work.mkdir()
         self.log_path = folder / "logs" / "scripts.log"
         self.lines: list[str] = []
-        self.markers: list[str] = []
+        self.traces: list[Trace] = []
         self.stop = threading.Event()
         self.on_line: Callable[[str], None] = lambda line: self.lines.append(line)
         self.environment: Mapping[str, str] = {
@@ -83,7 +84,7 @@ class ScriptSite:
             limits=limits or ScriptLimits(grace=20.0),
             stop=self.stop,
             working_directory=self.work,
-            note=self.markers.append,
+            note=self.traces.append,
         )
 
     def fail(

@@ -11,6 +11,7 @@ import pytest
 from adapters.host.attempts import Attempts
 from adapters.host.claiming import only_agent
 from domain.errors import HostError
+from domain.hooks import Trace
 from domain.lifecycle import Event
 from domain.reports import BundleSource, EventStatus, HostOrder
 from tests.unit.workflows.engine_values import NOW, an_order, an_outcome
@@ -70,11 +71,24 @@ def test_the_script_that_an_event_runs_is_known_until_the_event_ended(tmp_path: 
     attempt = journal.open(order())
     assert attempt is not None
     journal.begin(attempt, Event.BEFORE_INSTALL, at=NOW)
-    for marker in ("one", "two"):
-        journal.note_script(attempt, marker)
-    assert [left.script for left in Attempts(tmp_path).left(since=NOW)] == ["two"]
+    traces = [Trace(marker="one"), Trace(marker="two"), Trace(marker="two", pid=7, started=8, boot="b")]
+    for trace in traces:
+        journal.note_script(attempt, trace)
+        assert [left.script for left in Attempts(tmp_path).left(since=NOW)] == [trace]
     journal.end(attempt, an_outcome(Event.BEFORE_INSTALL))
     assert [left.script for left in Attempts(tmp_path).left(since=NOW)] == [None]
+
+
+def test_a_script_of_an_event_whose_end_could_not_be_noted_is_not_that_of_the_next(tmp_path: Path) -> None:
+    journal = Attempts(tmp_path)
+    attempt = journal.open(order())
+    assert attempt is not None
+    journal.begin(attempt, Event.BEFORE_INSTALL, at=NOW)
+    journal.note_script(attempt, Trace(marker="one"))
+    attempt.running = None
+    journal.begin(attempt, Event.INSTALL, at=NOW)
+    assert attempt.script is None
+    assert [(left.running, left.script) for left in Attempts(tmp_path).left(since=NOW)] == [(Event.INSTALL, None)]
 
 
 def test_only_the_agent_reads_a_journal(tmp_path: Path) -> None:

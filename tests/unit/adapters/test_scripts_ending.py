@@ -17,7 +17,7 @@ from adapters.host import processes, running
 from adapters.host.running import end_leftover
 from adapters.host.scripts import ScriptLimits
 from domain.appspec import Script
-from domain.hooks import MARKER
+from domain.hooks import MARKER, Trace
 from domain.reports import ErrorCode
 from tests.unit.adapters.script_site import ScriptSite, is_alive, wait_until
 
@@ -154,17 +154,64 @@ def test_what_an_agent_that_died_left_is_ended_and_no_more(site: ScriptSite) -> 
     running = threading.Thread(target=site.run, args=("starts.sh", "stays.sh"))
     running.start()
     left = [site.noted_pid(name) for name in ("left", "stray", "bare")]
-    assert end_leftover(site.markers[-1], grace=0.3)
+    assert end_leftover(site.traces[-1], grace=0.3)
     running.join()
     assert not any(map(is_alive, left))
     assert is_alive(site.noted_pid("service"))
-    assert len(site.markers) == 2
+    assert len({trace.marker for trace in site.traces}) == 2
+
+
+def test_one_that_wiped_its_environment_is_known_by_its_process(site: ScriptSite) -> None:
+    site.script("wiped.sh", "exec env -i sleep 600")
+    running = threading.Thread(target=site.run, args=("wiped.sh",))
+    running.start()
+    wait_until(lambda: len(site.traces) == 2)
+    pid = site.traces[-1].pid
+    assert pid is not None
+    wait_until(lambda: Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"sleep"))
+    assert is_alive(pid)
+    assert end_leftover(site.traces[-1], grace=0.3)
+    assert not is_alive(pid)
+    running.join()
+
+
+def test_what_a_script_that_had_ended_left_running_lives_on(site: ScriptSite) -> None:
+    """Its agent may have died before it could note that the event ended well."""
+    site.script("starts.sh", daemon(site, "service"))
+    assert site.run("starts.sh") is None
+    assert end_leftover(site.traces[-1], grace=0.3)
+    assert is_alive(site.noted_pid("service"))
+
+
+def test_a_process_that_has_got_the_id_of_another_is_not_taken_for_it() -> None:
+    with subprocess.Popen(["/bin/sleep", "600"]) as other:
+        now = processes.started_at(other.pid)
+        assert now is not None
+        for began, boot in ((now[0] - 1, now[1]), (now[0], "another")):
+            assert end_leftover(Trace(marker="none", pid=other.pid, started=began, boot=boot), grace=0.3)
+            assert other.poll() is None
+        other.kill()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: another user's process cannot be made without it")
+def test_one_that_may_not_be_signalled_is_not_said_to_have_ended() -> None:
+    """As where `sudo` gave it to root and the agent is not root."""
+    code = (
+        "import os, sys; from adapters.host import processes, running; from domain.hooks import Trace\n"
+        "processes.KILL_WAIT = 0.2; os.setgid(65534); os.setuid(65534)\n"
+        "trace = running.started(Trace(marker='m'), int(sys.argv[1]))\n"
+        "sys.exit(running.end_leftover(trace, grace=0.1))"
+    )
+    with subprocess.Popen(["/bin/sleep", "600"], start_new_session=True) as roots:
+        done = subprocess.run([sys.executable, "-c", code, str(roots.pid)], check=False, timeout=30)
+        assert (done.returncode, roots.poll()) == (0, None)
+        roots.kill()
 
 
 def test_an_agent_that_a_script_started_does_not_end_itself(site: ScriptSite) -> None:
     code = (
-        "import os, sys; from adapters.host.running import end_leftover; "
-        f"sys.exit(not end_leftover(os.environ['{MARKER}'], grace=1.0))"
+        "import os, sys; from adapters.host.running import end_leftover; from domain.hooks import Trace; "
+        f"sys.exit(not end_leftover(Trace(marker=os.environ['{MARKER}']), grace=1.0))"
     )
     site.script("sleeps.sh", "sleep 600")
     agent = [sys.executable, "-c", f"import subprocess; subprocess.Popen(['{site.archive}/sleeps.sh']); {code}"]

@@ -12,6 +12,7 @@ import pytest
 
 from adapters.host.attempts import Attempts
 from domain.errors import InstallError
+from domain.hooks import Trace
 from domain.keeping import Restoring
 from domain.lifecycle import Event
 from domain.reports import AgentReport, ErrorCode, EventFinished, EventStatus, HostReport, LogLines, Outcome
@@ -168,10 +169,12 @@ def test_a_restart_tells_all_that_ran_before_what_was_cut_short(tmp_path: Path) 
     ],
 )
 def test_a_script_that_outlived_its_agent_is_ended_before_anybody_is_told(
-    tmp_path: Path, ended: Callable[[str], bool], says: str
+    tmp_path: Path, ended: Callable[[Trace], bool], says: str
 ) -> None:
-    def die(*_: object, note: Callable[[str], None], **__: object) -> None:
-        note("m-1")
+    trace = Trace(marker="m-1", pid=7, started=8, boot="b")
+
+    def die(*_: object, note: Callable[[Trace], None], **__: object) -> None:
+        note(trace)
         raise SystemExit
 
     before = a_host(tmp_path, [], run_scripts=die)
@@ -179,14 +182,14 @@ def test_a_script_that_outlived_its_agent_is_ended_before_anybody_is_told(
     with pytest.raises(SystemExit):
         carry_out(before, Event.BEFORE_INSTALL, report())
     told: list[AgentReport] = []
-    asked: list[tuple[str, list[Event]]] = []
+    asked: list[tuple[Trace, list[Event]]] = []
 
-    def end(marker: str) -> bool:
-        asked.append((marker, [outcome.event for outcome in finished(told)]))
-        return ended(marker)
+    def end(left: Trace) -> bool:
+        asked.append((left, [outcome.event for outcome in finished(told)]))
+        return ended(left)
 
     assert report_interrupted(a_host(tmp_path, told, end_script=end)) == 1
-    assert asked == [("m-1", [Event.DOWNLOAD_BUNDLE])]
+    assert asked == [(trace, [Event.DOWNLOAD_BUNDLE])]
     problem = finished(told)[-1].diagnostics
     assert problem is not None
     assert problem.message.endswith(says)

@@ -20,6 +20,11 @@ from workflows.waits import waiting_for
 AWAY = WorldError("EC2 does not answer: try later")
 SAID = f"The deployment cannot begin yet and is tried again every few seconds: {AWAY.message}"
 
+BALANCED = {
+    "deployment_style": DeploymentStyle.model_validate({"deploymentOption": "WITH_TRAFFIC_CONTROL"}),
+    "load_balancer_info": LoadBalancerInfo.model_validate({"elbInfoList": [{"name": "front"}]}),
+}
+
 
 def deploy(engine: Engine) -> str:
     runtime.enter(engine.world())
@@ -80,15 +85,30 @@ def test_only_what_is_true_now_is_said(engine: Engine) -> None:
                 raise WorldError("it does not answer")
 
     balancers = engine.balancers = Balancers({"front": MemoryLoadBalancer()})
-    members = {
-        "deployment_style": DeploymentStyle.model_validate({"deploymentOption": "WITH_TRAFFIC_CONTROL"}),
-        "load_balancer_info": LoadBalancerInfo.model_validate({"elbInfoList": [{"name": "front"}]}),
-    }
-    engine.store.groups.change("g-1", lambda group: group.model_copy(update=members))
+    engine.store.groups.change("g-1", lambda group: group.model_copy(update=BALANCED))
     deployment_id = deploy(engine)
-    for trouble, words in ((AWAY, SAID), (None, "waits for the load balancer 'front'"), (AWAY, SAID)):
+    silence = "waits for the load balancer 'front'"
+    for trouble, words in ((AWAY, [SAID]), (None, [silence]), (AWAY, [silence, SAID]), (None, [silence])):
         engine.hosts.trouble, balancers.away = trouble, trouble is None
         with pytest.raises(WorldError):
             begin(deployment_id)
-        (told,) = messages(engine, deployment_id)
-        assert words in told
+        told = messages(engine, deployment_id)
+        assert [text for text, expected in zip(told, words, strict=True) if expected not in text] == []
+
+
+def test_a_balancer_that_is_waited_for_keeps_its_limit_whatever_else_is_away(engine: Engine) -> None:
+    class Away(MemoryLoadBalancers):
+        def check(self, info: LoadBalancerInfo) -> None:
+            assert list(self.of(info)) == ["front"]
+            raise WorldError("it does not answer")
+
+    engine.balancers = Away({"front": MemoryLoadBalancer()})
+    engine.store.groups.change("g-1", lambda group: group.model_copy(update=BALANCED))
+    deployment_id = deploy(engine)
+    for after, trouble in ((0, None), (3000, AWAY), (3599, None)):
+        engine.now, engine.hosts.trouble = NOW + after, trouble
+        with pytest.raises(WorldError):
+            begin(deployment_id)
+    engine.now = NOW + 3600
+    begin(deployment_id)
+    assert held(engine, deployment_id).status is DeploymentStatus.FAILED
