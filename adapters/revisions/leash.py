@@ -43,7 +43,7 @@ class Leash:
             line.close()
 
     def _trace(self, name: str, info: Mapping[str, Any]) -> None:
-        if name == "connection.connect_tcp.complete":
+        if name.endswith(".connect_tcp.complete"):
             # A handle of our own: TLS takes the client's apart.
             line = info["return_value"].get_extra_info("socket").dup()
             with self._lock:
