@@ -26,7 +26,7 @@ MARKER = "SLIPWAY_HOOK_ID"
 
 class Trace(Value):
     """By what a script that runs is found again, also by whoever did not start it. The process is known once it was
-    started, on Linux: its id, its start in clock ticks since the boot, and which boot."""
+    started: its id, its start in clock ticks since the boot (0 where it cannot be seen), and which boot."""
 
     marker: str
     pid: int | None = None

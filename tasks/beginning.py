@@ -278,6 +278,8 @@ def _take_out_what_was_left(
             return _why_wait_no_longer(world, deployment, name, error)
         if not standing.done:
             leaving.append(f"{target.target_id} at {name}" + (f" ({standing.detail})" if standing.detail else ""))
+    if deployment.balancer_silence is not None:
+        world.store.change(deployment.deployment_id, balancer_waits.answered)
     if not leaving:
         return None
     if deployment.green_leaves_since is None:

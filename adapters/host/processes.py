@@ -113,13 +113,15 @@ class Family:
         return self._marker in _read(f"/proc/{row.member.pid}/environ").split(b"\0")
 
 
-def started_at(pid: int) -> tuple[int, str] | None:
-    """When a process began, in clock ticks since the boot, and which boot; None if it has ended or cannot be seen."""
-    row = _read_process(str(pid))
-    return (row.member.started, _boot()) if row else None
+def started_at(pid: int, *, ended: bool = False) -> int:
+    """When a process began, in clock ticks since the boot; 0 if it cannot be seen or has ended. With `ended`, one that
+    waits to be reaped is seen too."""
+    row = _read_process(str(pid), ended=ended)
+    return row.member.started if row else 0
 
 
-def _boot() -> str:
+def boot() -> str:
+    """What tells this boot of the machine from others; empty where nothing does."""
     return _read("/proc/sys/kernel/random/boot_id").decode("ascii", "replace").strip()
 
 
@@ -136,10 +138,10 @@ def _read_processes() -> Iterator[_Row]:
         yield from filter(None, (_read_process(name) for name in os.listdir("/proc") if name.isdecimal()))
 
 
-def _read_process(name: str) -> _Row | None:
+def _read_process(name: str, *, ended: bool = False) -> _Row | None:
     # The program's name stands in parentheses and may hold anything, closing ones included.
     fields = _read(f"/proc/{name}/stat").rpartition(b")")[2].split()
-    if not fields or fields[0] in (b"Z", b"X"):
+    if not fields or (fields[0] in (b"Z", b"X") and not ended):
         return None
     return _Row(Member(int(name), int(fields[19])), int(fields[1]), int(fields[2]), int(fields[3]))
 

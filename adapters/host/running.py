@@ -19,7 +19,7 @@ from enum import Enum
 from pathlib import Path
 from types import TracebackType
 
-from adapters.host.processes import SCAN_TICK, Family, started_at
+from adapters.host.processes import SCAN_TICK, Family, boot, started_at
 from adapters.host.streams import Streams
 from domain.hooks import MARKER, Trace
 
@@ -73,17 +73,31 @@ def new_marker() -> str:
 
 
 def started(trace: Trace, pid: int) -> Trace:
-    """The trace of a command whose process is known by now."""
-    began = started_at(pid)
-    return trace.model_copy(update={"pid": pid, "started": began[0], "boot": began[1]}) if began else trace
+    """The trace of a command whose process is known, and not reaped yet."""
+    return trace.model_copy(update={"pid": pid, "started": started_at(pid, ended=True), "boot": boot()})
 
 
 def end_leftover(trace: Trace, *, grace: float) -> bool:
     """End a command that outlived its caller, with all that came of it; False where something stays. Of one that has
     ended by itself, what it left running is let be. `grace`: seconds to SIGKILL."""
-    if trace.pid is not None and started_at(trace.pid) != (trace.started, trace.boot):
+    seen = bool(trace.started)
+    if seen and (trace.boot != boot() or started_at(trace.pid or 0) != trace.started):
         return True
-    return Family(trace.pid, f"{MARKER}={trace.marker}", child=False).end(grace)
+    gone = Family(trace.pid if seen else None, f"{MARKER}={trace.marker}", child=False).end(grace)
+    return gone and (seen or not _is_others(trace))
+
+
+def _is_others(trace: Trace) -> bool:
+    """Whether a process that nobody may look at, where /proc hides those of others, is there still."""
+    if trace.pid is None or trace.boot != boot():
+        return False
+    try:
+        os.kill(trace.pid, 0)
+    except PermissionError:
+        return True
+    except ProcessLookupError:
+        pass
+    return False
 
 
 def run_command(

@@ -79,6 +79,8 @@ class _Fetch:
         except httpx.TransportError:
             self._check_over()
             raise
+        finally:
+            self._leash.let_go()
 
     def _ask(self) -> Path:
         have, tag = self._standing()
@@ -110,6 +112,7 @@ class _Fetch:
                     yield response
                     return
                 asked = response.next_request
+            self._leash.let_go()
         raise GiveUp(f"it leads on and on: more than {MOST_REDIRECTS} redirects")
 
     def _check_over(self) -> None:

@@ -39,8 +39,13 @@ class Leash:
     ) -> None:
         self._done.set()
         self._watch.join()
-        for line in self._lines:
-            line.close()
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Keep none of the connections open that the client is done with."""
+        with self._lock:
+            while self._lines:
+                self._lines.pop().close()
 
     def _trace(self, name: str, info: Mapping[str, Any]) -> None:
         if name.endswith(".connect_tcp.complete"):

@@ -76,6 +76,7 @@ def client(url: str, retries: Retries, *, follow: bool) -> httpx.Client:
         trust_env=False,
         follow_redirects=follow,
         max_redirects=MOST_REDIRECTS,
+        limits=httpx.Limits(max_keepalive_connections=0),
         event_hooks={"request": [check]},
     )
 

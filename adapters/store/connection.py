@@ -71,6 +71,12 @@ class Connection:
                 return self._redis.evalsha(sha, *arguments)
             except redis.exceptions.NoScriptError:
                 return self._redis.eval(source, *arguments)
+            except redis.exceptions.ResponseError as error:
+                if "READONLY" not in str(error):
+                    raise
+                # Redis before 7 says so in its own words where a script meets it. The next try may find another server.
+                self._redis.connection_pool.disconnect()
+                raise redis.exceptions.ReadOnlyError(str(error)) from error
 
         return self._insist(evaluate)
 

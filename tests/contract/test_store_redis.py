@@ -23,7 +23,7 @@ from domain.fleet import Instance, TargetKind
 from domain.lifecycle import Event
 from domain.moves import Change, Heard, LaneView, Move, Step
 from domain.ports import Store
-from tests.contract.redis_server import RedisServer
+from tests.contract.redis_server import RedisServer, find_oldest_redis, find_redis
 from tests.contract.store_values import (
     EVENTS,
     NOW,
@@ -41,6 +41,7 @@ from tests.contract.store_values import (
     taking,
     to_status,
 )
+from tests.services import require
 
 
 @pytest.fixture
@@ -264,6 +265,29 @@ def test_a_server_that_is_away_is_the_worlds_fault(tmp_path: Path, monkeypatch: 
             ask()
         assert "hush" not in str(told.value)
         assert "none.sock" in str(told.value)
+    store.close()
+
+
+@pytest.fixture(params=[find_redis, find_oldest_redis], ids=["ours", "oldest"])
+def server(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
+    binary = require(request.param(), "redis-server or valkey-server")
+    with tempfile.TemporaryDirectory(prefix="slipway-") as folder:
+        server = RedisServer(binary, Path(folder))
+        server.start()
+        yield server
+        server.kill()
+
+
+def test_a_server_that_is_a_replica_for_a_while_is_waited_for(server: RedisServer) -> None:
+    store = RedisStore(server.url)
+    store.applications.add(Application(application_id="1", application_name="a", create_time=1.0))
+    with redis.Redis.from_url(server.url) as raw:
+        raw.replicaof("127.0.0.1", "1")
+        back = threading.Timer(0.5, raw.replicaof, ("NO", "ONE"))
+        back.start()
+        assert store.applications.add(Application(application_id="2", application_name="b", create_time=1.0))
+        back.join()
+    assert store.applications.names() == ["a", "b"]
     store.close()
 
 

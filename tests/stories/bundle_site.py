@@ -132,17 +132,20 @@ def cutting(url: str, cuts: list[int]) -> Iterator[str]:
             assert not thread.is_alive()
 
 
+_OK = b"HTTP/1.1 200 OK\r\n"
+_LONG = b"content-length: 1000000\r\n\r\n"
+_BODY = (_OK + _LONG, b".")
 DRIPS = {
-    "a body": (b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n", b"."),
-    "a body without an end": (b"HTTP/1.1 200 OK\r\n\r\n", b"."),
-    "a header": (b"HTTP/1.1 200 OK\r\nx: ", b"."),
-    "answers before the answer": (b"", b"HTTP/1.1 102 Processing\r\n\r\n"),
-    "an error": (b"HTTP/1.1 404 No\r\ncontent-type: application/json\r\ncontent-length: 1000000\r\n\r\n", b" "),
-    "a redirect": (b"HTTP/1.1 302 No\r\nlocation: /bundle\r\ncontent-length: 1000000\r\n\r\n", b" "),
-    "the size of a chunk": (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1;", b"."),
-    "nothing": (b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n", b""),
+    "a body": [_BODY],
+    "a body without an end": [(_OK + b"\r\n", b".")],
+    "a header": [(_OK + b"x: ", b".")],
+    "answers before the answer": [(b"", b"HTTP/1.1 102 Processing\r\n\r\n")],
+    "an error": [(b"HTTP/1.1 404 No\r\ncontent-type: application/json\r\n" + _LONG, b" ")],
+    "a redirect": [(b"HTTP/1.1 302 No\r\nlocation: /elsewhere\r\n" + _LONG, b" "), _BODY],
+    "the size of a chunk": [(_OK + b"transfer-encoding: chunked\r\n\r\n1;", b".")],
+    "nothing": [(_OK + _LONG, b"")],
 }
-"""What a server begins with, and what it sends now and then after that."""
+"""What a server begins with at each connection and sends now and then after that; the last one stands for the rest."""
 
 
 @contextmanager
@@ -150,7 +153,7 @@ def dripping(what: str) -> Iterator[str]:
     """The URL of a server that sends a little now and then, for ever, to whoever asks."""
     over = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=_drip, args=(listener, *DRIPS[what], over))
+        thread = threading.Thread(target=_drip, args=(listener, [*DRIPS[what]], over))
         thread.start()
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}/bundle"
@@ -162,10 +165,12 @@ def dripping(what: str) -> Iterator[str]:
             assert not thread.is_alive()
 
 
-def _drip(listener: socket.socket, first: bytes, then: bytes, over: threading.Event) -> None:
+def _drip(listener: socket.socket, answers: list[tuple[bytes, bytes]], over: threading.Event) -> None:
+    """To one after the other: who is not done with an answer keeps the next from being given."""
     with suppress(OSError):
         while True:
             near, _ = listener.accept()
+            first, then = answers.pop(0) if len(answers) > 1 else answers[0]
             with near, suppress(OSError):
                 near.recv(65536)
                 near.sendall(first)

@@ -8,13 +8,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from adapters.host import processes, running
-from adapters.host.running import end_leftover
+from adapters.host.running import end_leftover, started
 from adapters.host.scripts import ScriptLimits
 from domain.appspec import Script
 from domain.hooks import MARKER, Trace
@@ -49,6 +51,16 @@ def fork_bare(site: ScriptSite, name: str) -> str:
     )
     (site.work / f"{name}.py").write_text(code)
     return f"env -i {sys.executable} $WORK/{name}.py & until [ -s $WORK/{name} ]; do :; done"
+
+
+@contextmanager
+def sleeping(**more: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of ours that only sleeps; it ends with the block."""
+    with subprocess.Popen(["/bin/sleep", "600"], **more) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def stop_at(site: ScriptSite, entry: str) -> None:
@@ -183,29 +195,40 @@ def test_what_a_script_that_had_ended_left_running_lives_on(site: ScriptSite) ->
     assert is_alive(site.noted_pid("service"))
 
 
+def test_a_script_that_ended_before_anybody_looked_is_known_all_the_same() -> None:
+    with subprocess.Popen(["/bin/true"]) as ended:
+        wait_until(lambda: not is_alive(ended.pid))
+        trace = started(Trace(marker="none"), ended.pid)
+    assert trace.started > 0
+    with sleeping(env={MARKER: "none"}) as service:
+        assert end_leftover(trace, grace=0.3)
+        assert service.poll() is None
+
+
 def test_a_process_that_has_got_the_id_of_another_is_not_taken_for_it() -> None:
-    with subprocess.Popen(["/bin/sleep", "600"]) as other:
-        now = processes.started_at(other.pid)
-        assert now is not None
-        for began, boot in ((now[0] - 1, now[1]), (now[0], "another")):
-            assert end_leftover(Trace(marker="none", pid=other.pid, started=began, boot=boot), grace=0.3)
+    with sleeping() as other:
+        now = started(Trace(marker="none"), other.pid)
+        for change in ({"started": now.started - 1}, {"boot": "another"}):
+            assert end_leftover(now.model_copy(update=change), grace=0.3)
             assert other.poll() is None
-        other.kill()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root: another user's process cannot be made without it")
-def test_one_that_may_not_be_signalled_is_not_said_to_have_ended() -> None:
-    """As where `sudo` gave it to root and the agent is not root."""
+@pytest.mark.parametrize("hidden", [False, True], ids=["seen", "hidden"])
+def test_one_that_may_not_be_signalled_is_not_said_to_have_ended(hidden: bool) -> None:
+    """As where `sudo` gave it to root and the agent is not root; /proc may hide it, too."""
     code = (
         "import os, sys; from adapters.host import processes, running; from domain.hooks import Trace\n"
         "processes.KILL_WAIT = 0.2; os.setgid(65534); os.setuid(65534)\n"
+        f"if {hidden}: processes._read_process = lambda *_, **__: None\n"
         "trace = running.started(Trace(marker='m'), int(sys.argv[1]))\n"
-        "sys.exit(running.end_leftover(trace, grace=0.1))"
+        "print(bool(trace.started), running.end_leftover(trace, grace=0.1))"
     )
-    with subprocess.Popen(["/bin/sleep", "600"], start_new_session=True) as roots:
-        done = subprocess.run([sys.executable, "-c", code, str(roots.pid)], check=False, timeout=30)
-        assert (done.returncode, roots.poll()) == (0, None)
-        roots.kill()
+    with sleeping(start_new_session=True) as roots:
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(roots.pid)], check=True, timeout=30, capture_output=True, text=True
+        )
+        assert (done.stdout.split(), roots.poll()) == ([str(not hidden), "False"], None)
 
 
 def test_an_agent_that_a_script_started_does_not_end_itself(site: ScriptSite) -> None:

@@ -344,6 +344,28 @@ def test_a_balancer_that_is_away_when_green_is_to_leave_it_is_waited_for_as_any(
     assert error.code == "ELASTIC_LOAD_BALANCING_INVALID"
 
 
+def test_a_balancer_that_answers_again_while_green_leaves_it_is_not_called_silent_any_more() -> None:
+    engine, made = found("green")
+    balancer = left_in_traffic(engine, made)
+    again = begun_again(engine)
+
+    def try_at(after: float) -> tuple[str, ...]:
+        engine.now = began + after
+        runtime.enter(engine.world())
+        with pytest.raises(WorldError):
+            begin.run(again)
+        return present(engine, again).status_messages
+
+    began, limit = engine.now, present(engine, again).event_seconds
+    balancer.go_away()
+    assert len(try_at(0)) == 1
+    balancer.come_back()
+    assert try_at(10) == ()
+    balancer.go_away()
+    assert len(try_at(limit + 1)) == 1, "its limit counts from this silence"
+    assert len(try_at(2 * limit)) == 1
+
+
 def test_green_that_cannot_be_taken_out_of_traffic_is_not_touched() -> None:
     engine, made = found("green")
     left_in_traffic(engine, made).refuse("green-1", "it is pinned.")
