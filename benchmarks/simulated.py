@@ -139,6 +139,7 @@ def idle_world(host: str, folder: Path, tell: Callable[[AgentReport], None], tim
         prune=lambda group, spare: None,
         tell=tell,
         stopped=defaultdict(threading.Event),
+        refused=defaultdict(threading.Event),
         cut=defaultdict(threading.Event),
         now=time.time,
     )

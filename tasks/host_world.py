@@ -141,6 +141,8 @@ class HostWorld:
     """Passes a report to the control plane; returns at once."""
     stopped: Mapping[str, threading.Event]
     """Deployments of which no further event begins on this host; looked up by id, made on demand."""
+    refused: Mapping[str, threading.Event]
+    """Attempts of which control was told that their message cannot be read."""
     cut: Mapping[str, threading.Event]
     """Deployments whose running script or download is ended at once."""
     now: Callable[[], float]

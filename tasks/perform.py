@@ -75,7 +75,11 @@ def _carry_out(world: HostWorld, event: Event, report: HostReport) -> HostReport
     brief = report.model_copy(update={"order": report.order.brief()})
     if isinstance(standing, Outcome):
         return brief.plus(standing)
-    outcome = _skipped(event) if _halted(world, report) else _run(world, event, attempt, began)
+    if world.refused[report.order.attempt].is_set() and not report.halted:
+        # What control sent again meanwhile may be in order; it was told already that this attempt is over, and how.
+        outcome = _failed(event, began, HostError(reasons.ORDER_UNREADABLE))
+    else:
+        outcome = _skipped(event) if _halted(world, report) else _run(world, event, attempt, began)
     outcome = _concluded(world, attempt.order, brief, outcome)
     _keep(world, attempt, outcome)
     if outcome.status is not EventStatus.SKIPPED:
@@ -342,6 +346,7 @@ def refuse(world: HostWorld, event: Event, raw: object) -> None:
         return
     deployment_id, target_id, attempt = map(str, ids)
     world.stopped[deployment_id].set()
+    world.refused[attempt].set()
     outcome = _failed(event, world.now(), HostError(reasons.ORDER_UNREADABLE))
     world.tell(
         EventFinished(

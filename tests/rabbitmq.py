@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,7 @@ from types import TracebackType
 
 from kombu import Connection
 
+from cli.traffic.ports import pick_ports
 from workers.supervisor import die_with_parent
 
 LIMIT = 90.0
@@ -36,7 +36,7 @@ class RabbitMQ:
     def __init__(self, script: Path) -> None:
         self._script = script
         self._folder = Path(tempfile.mkdtemp(prefix="slipway-rabbit-"))
-        self._port, self._distribution, self._mapper = _free_ports(3)
+        self._port, self._distribution, self._mapper = pick_ports(3)
         self._processes: list[subprocess.Popen[bytes]] = []
         self.url = f"amqp://guest:guest@127.0.0.1:{self._port}//"
 
@@ -137,15 +137,3 @@ class RabbitMQ:
         except OSError:
             return False
         return True
-
-
-def _free_ports(count: int) -> list[int]:
-    """Loopback ports that nobody listens on at this moment, all different."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()

@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import TypeVar
 
 import pytest
 
+from cli.traffic.ports import pick_ports
 from workers.supervisor import die_with_parent
 
 T = TypeVar("T")
@@ -48,10 +48,9 @@ def wait_until(found: Callable[[], T | None], what: str, *, limit: float = 60.0)
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A loopback port that nobody listens on, and that no other test is given."""
+    (port,) = pick_ports(1)
+    return port
 
 
 @contextlib.contextmanager

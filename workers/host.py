@@ -55,6 +55,7 @@ def make_host_world(
         prune=lambda group, spare: _prune(group, settings.max_revisions, spare),
         tell=tell,
         stopped=Flags(),
+        refused=Flags(),
         cut=Flags(),
         now=time.time,
         touch=touch or NobodyListens(),

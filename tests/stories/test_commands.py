@@ -15,8 +15,8 @@ import pytest
 
 from cli.main import COMMANDS, cli
 from domain.groups import group_name
+from tests.services import free_port
 from tests.site import Site, wait_until, write_revision
-from workers.installation import free_port
 
 HOSTS = ("web-1", "web-2")
 

@@ -42,6 +42,7 @@ def a_host(folder: Path, told: list[AgentReport], **more: Any) -> HostWorld:
         prune=lambda *_: None,
         tell=told.append,
         stopped=Flags(),
+        refused=Flags(),
         cut=Flags(),
         now=lambda: NOW,
     )

@@ -297,6 +297,20 @@ def test_a_message_that_is_no_report_is_refused_for_whom_it_names(tmp_path: Path
     assert world.stopped["d-1"].is_set()
 
 
+def test_what_is_sent_again_in_good_order_says_nothing_else_of_a_refused_attempt(tmp_path: Path) -> None:
+    """Else the host would be told as Skipped, as if the deployment had been stopped before it."""
+    told: list[AgentReport] = []
+    world = a_host(tmp_path, told)
+    good = report()
+    order = json.loads(good.model_dump_json())["order"]
+    refuse(world, Event.APPLICATION_STOP, {"order": {**order, "lane": "first"}})
+    after = good
+    for event in events_for()[:3]:
+        after = carry_out(world, event, after)
+    assert [outcome.status for outcome in after.outcomes] == [EventStatus.FAILED, *2 * [EventStatus.SKIPPED]]
+    assert {outcome.diagnostics for outcome in finished(told)} == {after.outcomes[0].diagnostics}
+
+
 @pytest.mark.parametrize("raw", [None, 7, "x", [], {}, {"order": []}, {"order": {"deploymentId": 1}}], ids=repr)
 def test_a_message_that_names_nobody_is_dropped(tmp_path: Path, raw: object) -> None:
     told: list[AgentReport] = []
