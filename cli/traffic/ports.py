@@ -16,7 +16,6 @@ BLOCK = 50
 """Ports that a process claims at a time."""
 
 _lock = threading.Lock()
-_claims: list[socket.socket] = []
 _mine: list[int] = []
 
 
@@ -48,7 +47,8 @@ def _claim() -> range:
         except OSError:
             claim.close()
         else:
-            _claims.append(claim)
+            # It stays open until the process ends.
+            claim.detach()
             return range(start, start + BLOCK)
     raise WorldError(f"all ports from {FIRST} to {starts.stop} are claimed; end some of what runs on this machine")
 

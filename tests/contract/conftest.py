@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +12,7 @@ from adapters.store import STORES
 from adapters.store.memory import MemoryStore
 from adapters.store.redis import RedisStore
 from domain.ports import Store
-from tests.contract.redis_server import RedisServer, find_redis
+from tests.contract.redis_server import RedisServer, find_redis, serving
 from tests.services import require
 
 _prefixes = itertools.count()
@@ -31,12 +29,8 @@ def redis_binary() -> str:
 @pytest.fixture(scope="session")
 def redis_server(redis_binary: str) -> Iterator[RedisServer]:
     """A server for all tests; each uses a prefix of its own."""
-    # A unix socket's path may have 107 bytes only, which pytest's own folders can exceed.
-    with tempfile.TemporaryDirectory(prefix="slipway-") as folder:
-        server = RedisServer(redis_binary, Path(folder))
-        server.start()
+    with serving(redis_binary) as server:
         yield server
-        server.kill()
 
 
 def repeating(store: RedisStore) -> RedisStore:

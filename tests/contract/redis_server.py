@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import redis
@@ -61,3 +64,16 @@ class RedisServer:
             self._process.wait()
             self._process = None
         self.socket.unlink(missing_ok=True)
+
+
+@contextmanager
+def serving(binary: str, *, durable: bool = False) -> Iterator[RedisServer]:
+    """A server that runs, and ends with the block."""
+    # A unix socket's path may have 107 bytes only, which pytest's own folders can exceed.
+    with tempfile.TemporaryDirectory(prefix="slipway-") as folder:
+        server = RedisServer(binary, Path(folder), durable=durable)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.kill()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +22,7 @@ from domain.fleet import Instance, TargetKind
 from domain.lifecycle import Event
 from domain.moves import Change, Heard, LaneView, Move, Step
 from domain.ports import Store
-from tests.contract.redis_server import RedisServer, find_oldest_redis, find_redis
+from tests.contract.redis_server import RedisServer, find_oldest_redis, find_redis, serving
 from tests.contract.store_values import (
     EVENTS,
     NOW,
@@ -47,11 +46,8 @@ from tests.services import require
 @pytest.fixture
 def crashing(redis_binary: str) -> Iterator[RedisServer]:
     """A server of the test's own whose answers are on disk before they are given."""
-    with tempfile.TemporaryDirectory(prefix="slipway-") as folder:
-        server = RedisServer(redis_binary, Path(folder), durable=True)
-        server.start()
+    with serving(redis_binary, durable=True) as server:
         yield server
-        server.kill()
 
 
 @pytest.fixture
@@ -270,12 +266,8 @@ def test_a_server_that_is_away_is_the_worlds_fault(tmp_path: Path, monkeypatch: 
 
 @pytest.fixture(params=[find_redis, find_oldest_redis], ids=["ours", "oldest"])
 def server(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
-    binary = require(request.param(), "redis-server or valkey-server")
-    with tempfile.TemporaryDirectory(prefix="slipway-") as folder:
-        server = RedisServer(binary, Path(folder))
-        server.start()
+    with serving(require(request.param(), "redis-server or valkey-server")) as server:
         yield server
-        server.kill()
 
 
 def test_a_server_that_is_a_replica_for_a_while_is_waited_for(server: RedisServer) -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import tempfile
 import threading
 import uuid
 import zlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
@@ -27,7 +25,7 @@ from config.urls import celery_url
 from domain.deployments import CreateDeployment, Deployment, StopDeployment
 from domain.errors import WorldError
 from domain.triggers import TriggerSource
-from tests.contract.redis_server import RedisServer
+from tests.contract.redis_server import serving
 from tests.rabbitmq import RabbitMQ
 from tests.services import wait_until
 from workers.trigger import run_trigger
@@ -452,19 +450,13 @@ def survive_a_restart(broker: Broker, restart: Callable[[], None]) -> None:
 
 
 def test_a_restart_of_redis_loses_nothing_and_doubles_nothing(redis_binary: str) -> None:
-    # A unix socket's path may have 107 bytes only, which pytest's own folders can exceed.
-    with tempfile.TemporaryDirectory(prefix="slipway-") as folder:
-        server = RedisServer(redis_binary, Path(folder), durable=True)
-        server.start()
+    with serving(redis_binary, durable=True) as server:
 
         def restart() -> None:
             server.kill()
             server.start()
 
-        try:
-            survive_a_restart(RedisBroker(server.url), restart)
-        finally:
-            server.kill()
+        survive_a_restart(RedisBroker(server.url), restart)
 
 
 def test_a_restart_of_rabbitmq_loses_nothing_and_doubles_nothing(rabbitmq: RabbitMQ) -> None:
