@@ -213,22 +213,22 @@ def test_a_process_that_has_got_the_id_of_another_is_not_taken_for_it() -> None:
             assert other.poll() is None
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: another user's process cannot be made without it")
 @pytest.mark.parametrize("hidden", [False, True], ids=["seen", "hidden"])
-def test_one_that_may_not_be_signalled_is_not_said_to_have_ended(hidden: bool) -> None:
+def test_one_that_may_not_be_signalled_is_not_said_to_have_ended(monkeypatch: pytest.MonkeyPatch, hidden: bool) -> None:
     """As where `sudo` gave it to root and the agent is not root; /proc may hide it, too."""
-    code = (
-        "import os, sys; from adapters.host import processes, running; from domain.hooks import Trace\n"
-        "processes.KILL_WAIT = 0.2; os.setgid(65534); os.setuid(65534)\n"
-        f"if {hidden}: processes._read_process = lambda *_, **__: None\n"
-        "trace = running.started(Trace(marker='m'), int(sys.argv[1]))\n"
-        "print(bool(trace.started), running.end_leftover(trace, grace=0.1))"
-    )
-    with sleeping(start_new_session=True) as roots:
-        done = subprocess.run(
-            [sys.executable, "-c", code, str(roots.pid)], check=True, timeout=30, capture_output=True, text=True
-        )
-        assert (done.stdout.split(), roots.poll()) == ([str(not hidden), "False"], None)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    with sleeping(start_new_session=True) as others, monkeypatch.context() as patched:
+        patched.setattr(processes, "KILL_WAIT", 0.2)
+        patched.setattr("adapters.host.processes.os.kill", refuse)
+        if hidden:
+            patched.setattr(processes, "_read_process", lambda *_, **__: None)
+        trace = started(Trace(marker="none"), others.pid)
+        assert bool(trace.started) is not hidden
+        assert not end_leftover(trace, grace=0.1)
+        assert others.poll() is None
 
 
 def test_an_agent_that_a_script_started_does_not_end_itself(site: ScriptSite) -> None:
